@@ -1,0 +1,317 @@
+package rules
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/goccy/go-yaml/ast"
+
+	"github.com/pullfix/pullfix/iam"
+)
+
+const apiVersion = "pullfix/v1"
+
+// Parse reads a policy file; file is its name for messages. It reports
+// everything that is wrong in one error of type [Problems]: unknown or repeated
+// keys, empty lists, anchors, unknown kinds, roles or members, and an allow
+// that does not say whom, what or where it means.
+func Parse(file string, data []byte) (*Policy, error) {
+	d := &document{file: file}
+	top := d.parse(data)
+	if top == nil {
+		return nil, d.err()
+	}
+	s := &source{document: d, limits: defaultLimits, named: map[string]int{}}
+	seen := d.mapping(top, "policy", fields{
+		"apiVersion": set(d, new(string), "apiVersion", parseVersion),
+		"mode":       set(d, &s.mode, "mode", ParseMode),
+		"limits":     s.readLimits,
+		"allow":      s.readRules(allow),
+		"deny":       s.readRules(deny),
+		"ignore":     s.readRules(ignore),
+		"tests":      s.readTests,
+	})
+	if seen != nil && !seen["apiVersion"] {
+		d.fail(top, "policy: apiVersion is missing: want apiVersion: %s", apiVersion)
+	}
+	if err := d.err(); err != nil {
+		return nil, err
+	}
+	return compile(file, s.mode, s.limits, s.rules), nil
+}
+
+func parseVersion(s string) (string, error) {
+	if s != apiVersion {
+		return "", fmt.Errorf("%q: want %s", s, apiVersion)
+	}
+	return s, nil
+}
+
+// compile makes a policy of valid rules.
+func compile(file string, mode Mode, limits Limits, all []*rule) *Policy {
+	p := &Policy{file: file, mode: mode, limits: limits, rules: len(all), digest: digest(mode, limits, all)}
+	byAction := [3][]*rule{}
+	for _, r := range all {
+		byAction[r.action] = append(byAction[r.action], r)
+	}
+	p.allow, p.deny, p.ignore = newIndex(byAction[allow]), newIndex(byAction[deny]), newIndex(byAction[ignore])
+	return p
+}
+
+// source is a policy file while it is being read.
+type source struct {
+	*document
+	mode   Mode
+	limits Limits
+	rules  []*rule
+	named  map[string]int // line by name of rule
+}
+
+func (s *source) readLimits(n ast.Node) {
+	s.mapping(n, "limits", fields{
+		"grantsPerHour":     set(s.document, &s.limits.GrantsPerHour, "grantsPerHour", parseCount),
+		"maxEventAge":       set(s.document, &s.limits.MaxEventAge, "maxEventAge", parseDuration),
+		"repeatAlertsEvery": set(s.document, &s.limits.RepeatAlertsEvery, "repeatAlertsEvery", parseDuration),
+	})
+}
+
+func parseCount(s string) (int, error) {
+	n, err := strconv.Atoi(s)
+	if err != nil || n < 0 || n > 1_000_000 {
+		return 0, fmt.Errorf("%q: want a whole number from 0 to 1000000", s)
+	}
+	return n, nil
+}
+
+func parseDuration(s string) (time.Duration, error) {
+	d, err := time.ParseDuration(s)
+	if err != nil || d <= 0 {
+		return 0, fmt.Errorf(`%q: want a duration such as "90m" or "6h"`, s)
+	}
+	return d, nil
+}
+
+func (s *source) readRules(a action) func(ast.Node) {
+	return func(n ast.Node) {
+		s.each(n, a.String(), func(n ast.Node) { s.readRule(a, n) })
+	}
+}
+
+func (s *source) readRule(a action, n ast.Node) {
+	r := &rule{action: a, line: start(n).line, mode: Enforce}
+	d, what := s.document, a.String()+" rule"
+	var kinds []iam.Kind
+	known := fields{
+		"name":    set(d, &r.name, "name", parseName),
+		"reason":  set(d, &r.reason, "reason", parseReason),
+		"kinds":   collect(d, &kinds, "kinds", parseKind(a)),
+		"from":    collect(d, &r.from, "from", narrow(a, parseFrom)),
+		"to":      collect(d, &r.to, "to", narrow(a, parseTo)),
+		"members": collect(d, &r.members, "members", parseMemberOf(a)),
+	}
+	if a == allow {
+		known["roles"] = collect(d, &r.roles, "roles", parseGrantable)
+		known["mode"] = set(d, &r.mode, "mode", ParseMode)
+		known["unverified"] = set(d, &r.unverified, "unverified", parseAllow)
+	}
+	seen := s.mapping(n, what, known)
+	if seen == nil {
+		return
+	}
+	for _, kind := range kinds {
+		r.kinds.add(kind)
+	}
+	s.checkRule(n, r, seen)
+	s.rules = append(s.rules, r)
+}
+
+// checkRule holds what must be true of a rule as a whole.
+func (s *source) checkRule(n ast.Node, r *rule, seen map[string]bool) {
+	required := []string{"name"}
+	if r.action == allow {
+		required = []string{"name", "kinds", "from", "to", "members"}
+	}
+	for _, key := range required {
+		if !seen[key] {
+			s.fail(n, "%s rule: %s is missing", r.action, key)
+		}
+	}
+	sides := []string{"kinds", "from", "to", "members"}
+	if r.action == ignore && !slices.ContainsFunc(sides, func(key string) bool { return seen[key] }) {
+		s.fail(n, "ignore rule: it would hide everything: want at least one of %s", list(sides))
+	}
+	if r.name == "" {
+		return
+	}
+	if line, taken := s.named[r.name]; taken {
+		s.fail(n, "%s rule: the name %q is taken by the rule on line %d", r.action, r.name, line)
+	}
+	s.named[r.name] = r.line
+}
+
+func parseName(s string) (string, error) {
+	ok := s != "" && len(s) <= 63
+	for i := range len(s) {
+		c := s[i]
+		ok = ok && ('a' <= c && c <= 'z' || '0' <= c && c <= '9' || c == '-' && i > 0)
+	}
+	if !ok {
+		return "", fmt.Errorf("%q: want lower-case letters, digits and hyphens, at most 63", s)
+	}
+	return s, nil
+}
+
+const longestReason = 500
+
+func parseReason(s string) (string, error) {
+	s = strings.Join(strings.Fields(s), " ")
+	if s == "" || len(s) > longestReason {
+		return "", fmt.Errorf("%d bytes: want 1 to %d", len(s), longestReason)
+	}
+	return s, nil
+}
+
+// grantable are the kinds that a grant can mend.
+var grantable = []string{
+	iam.RunImage.String(), iam.ArtifactDownload.String(), iam.ArtifactUpload.String(), iam.UpstreamSecret.String(),
+	iam.SecretAccess.String(), iam.Invoker.String(), iam.CallerImage.String(),
+}
+
+func parseKind(a action) func(string) (iam.Kind, error) {
+	return func(s string) (iam.Kind, error) {
+		kind, err := iam.ParseKind(s)
+		switch {
+		case err != nil:
+			return 0, unknownWord("kind", s, iam.KindNames())
+		case a == allow && !slices.Contains(grantable, s):
+			return 0, fmt.Errorf("%q is never mended by a grant: want %s", s, list(grantable))
+		default:
+			return kind, nil
+		}
+	}
+}
+
+// narrow refuses, in an allow, a pattern that leaves open which project it means.
+func narrow(a action, parse func(string) (pattern, error)) func(string) (pattern, error) {
+	return func(s string) (pattern, error) {
+		p, err := parse(s)
+		if err == nil && a == allow && p.anyProject() {
+			return p, fmt.Errorf("pattern %q could match every project: an allow must name some part of the project", s)
+		}
+		return p, err
+	}
+}
+
+func parseMemberOf(a action) func(string) (member, error) {
+	return func(s string) (member, error) {
+		m, err := parseMember(s)
+		switch {
+		case err != nil && !strings.Contains(s, ":"):
+			return m, unknownWord("member", s, iam.ClassNames())
+		case err != nil:
+			return m, err
+		case a == allow && (m.class == iam.Users || m.class == 0 && !m.exact.IsServiceAccount()):
+			return m, fmt.Errorf("%q is not a service account: nothing is ever granted to it", s)
+		default:
+			return m, nil
+		}
+	}
+}
+
+var grantableRoles = []iam.Role{iam.ArtifactReader, iam.ArtifactWriter, iam.SecretAccessor, iam.RunInvoker}
+
+func parseGrantable(s string) (iam.Role, error) {
+	role, err := iam.ParseRole(s)
+	if err == nil && slices.Contains(grantableRoles, role) {
+		return role, nil
+	}
+	words := make([]string, len(grantableRoles))
+	for i, r := range grantableRoles {
+		words[i] = r.String()
+	}
+	if near := nearest(s, words); err != nil && near != "" {
+		return role, unknownWord("role", s, words)
+	}
+	return role, fmt.Errorf("role %q is never granted: want %s", s, list(words))
+}
+
+func parseAllow(s string) (bool, error) {
+	if s != "allow" {
+		return false, fmt.Errorf("%q: want allow, or leave the key out", s)
+	}
+	return true, nil
+}
+
+// readTests checks the shape of the file's own tests; they do not change what
+// the policy decides.
+func (s *source) readTests(n ast.Node) {
+	s.each(n, "tests", func(n ast.Node) {
+		var text string
+		seen := s.mapping(n, "test", fields{
+			"name":  set(s.document, &text, "name", notEmpty),
+			"event": set(s.document, &text, "event", notEmpty),
+			"expect": func(n ast.Node) {
+				s.mapping(n, "expect", fields{
+					"verdict": set(s.document, &text, "verdict", parseVerdict),
+					"rule":    set(s.document, &text, "rule", parseName),
+				})
+			},
+		})
+		for _, key := range []string{"name", "event", "expect"} {
+			if seen != nil && !seen[key] {
+				s.fail(n, "test: %s is missing", key)
+			}
+		}
+	})
+}
+
+func notEmpty(s string) (string, error) {
+	if s == "" {
+		return "", errors.New("want a text")
+	}
+	return s, nil
+}
+
+func parseVerdict(s string) (string, error) {
+	if !slices.Contains(verdictNames[:], s) {
+		return "", unknownWord("verdict", s, verdictNames[:])
+	}
+	return s, nil
+}
+
+// digest is the hash of the policy's canonical form: one line a rule, sorted.
+func digest(mode Mode, limits Limits, all []*rule) string {
+	lines := make([]string, len(all))
+	for i, r := range all {
+		lines[i] = r.canonical()
+	}
+	slices.Sort(lines)
+	h := sha256.New()
+	fmt.Fprintf(h, "%s\nmode %s\nlimits %d %s %s\n", apiVersion, mode, limits.GrantsPerHour, limits.MaxEventAge, limits.RepeatAlertsEvery)
+	for _, line := range lines {
+		fmt.Fprintln(h, line)
+	}
+	return "sha256:" + hex.EncodeToString(h.Sum(nil))
+}
+
+// canonical is the rule in one line: every side sorted, what it leaves out
+// empty.
+func (r *rule) canonical() string {
+	return fmt.Sprintf("%s %q kinds %b from %q to %q members %q roles %q mode %s unverified %t reason %q",
+		r.action, r.name, r.kinds, sorted(r.from), sorted(r.to), sorted(r.members), sorted(r.roles), r.mode, r.unverified, r.reason)
+}
+
+func sorted[T fmt.Stringer](values []T) []string {
+	texts := make([]string, len(values))
+	for i, v := range values {
+		texts[i] = v.String()
+	}
+	slices.Sort(texts)
+	return slices.Compact(texts)
+}

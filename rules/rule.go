@@ -1,0 +1,151 @@
+package rules
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/pullfix/pullfix/iam"
+)
+
+// action is the list that a rule stands in.
+type action uint8
+
+const (
+	allow action = iota
+	deny
+	ignore
+)
+
+var actionNames = [...]string{allow: "allow", deny: "deny", ignore: "ignore"}
+
+func (a action) String() string { return actionNames[a] }
+
+// rule is one entry of a policy. An empty list means that the rule does not
+// look at that side; the reader sees to it that an allow looks at every side.
+type rule struct {
+	action     action
+	name       string
+	reason     string
+	line       int
+	kinds      kindSet
+	from       []pattern // of project ids or numbers
+	to         []pattern // of resource names
+	members    []member
+	roles      []iam.Role
+	mode       Mode
+	unverified bool
+}
+
+// kindSet is a set of kinds, one bit each.
+type kindSet uint32
+
+func (s kindSet) has(k iam.Kind) bool { return s == 0 || s&(1<<k) != 0 }
+
+func (s *kindSet) add(k iam.Kind) { *s |= 1 << k }
+
+// member is a class of principals or one principal.
+type member struct {
+	class iam.Class
+	exact iam.Principal
+}
+
+func parseMember(s string) (member, error) {
+	if class, err := iam.ParseClass(s); err == nil {
+		return member{class: class}, nil
+	}
+	exact, err := iam.ParsePrincipal(s)
+	return member{exact: exact}, err
+}
+
+func (m member) String() string {
+	if m.class != 0 {
+		return m.class.String()
+	}
+	return m.exact.String()
+}
+
+func (m member) matches(p iam.Principal) bool {
+	if m.class != 0 {
+		return p.In(m.class)
+	}
+	return p == m.exact
+}
+
+// matches reports whether the rule speaks of the request. A side that is not
+// known matches every deny and nothing else.
+func (r *rule) matches(q *Request) bool {
+	return r.kinds.has(q.Kind) && r.matchesRole(q.Role) && r.matchesFrom(q) && r.matchesTo(q.To) && r.matchesMember(q.Member)
+}
+
+func (r *rule) matchesRole(role iam.Role) bool {
+	switch {
+	case len(r.roles) > 0:
+		return slices.Contains(r.roles, role)
+	case r.action == allow:
+		return role != iam.ArtifactWriter
+	default:
+		return true
+	}
+}
+
+func (r *rule) matchesFrom(q *Request) bool {
+	if len(r.from) == 0 {
+		return true
+	}
+	for _, p := range r.from {
+		side := q.From
+		if p.number {
+			side = q.FromNumber
+		}
+		if side.IsZero() && r.action == deny || !side.IsZero() && p.matches(side.String()) {
+			return true
+		}
+	}
+	return false
+}
+
+// matchesTo never lets an allow match a project named by its number, because
+// a deny that names the project by its id would not see it.
+func (r *rule) matchesTo(to iam.Resource) bool {
+	switch {
+	case to.IsZero() || to.Project().IsNumber():
+		return r.action == deny || r.action == ignore && len(r.to) == 0
+	case len(r.to) == 0:
+		return true
+	}
+	name := to.String()
+	for _, p := range r.to {
+		if p.matches(name) {
+			return true
+		}
+	}
+	return false
+}
+
+func (r *rule) matchesMember(who iam.Principal) bool {
+	if len(r.members) == 0 {
+		return true
+	}
+	if who.IsZero() {
+		return r.action == deny
+	}
+	for _, m := range r.members {
+		if m.matches(who) {
+			return true
+		}
+	}
+	return false
+}
+
+// ahead orders rules that match the same request, so that which of them
+// decides does not depend on their order in the file, and so that taking one
+// away never yields a grant that was not there before.
+func (r *rule) ahead(other *rule) bool {
+	if other == nil || r.mode != other.mode {
+		return other == nil || r.mode > other.mode
+	}
+	if r.unverified != other.unverified {
+		return r.unverified
+	}
+	return cmp.Compare(r.name, other.name) < 0
+}
