@@ -1,0 +1,75 @@
+package audit
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"cloud.google.com/go/logging"
+	"google.golang.org/api/option"
+	mrpb "google.golang.org/genproto/googleapis/api/monitoredres"
+)
+
+// LogID is the log that holds the record: projects/P/logs/pullfix.
+const LogID = "pullfix"
+
+const writeTimeout = 20 * time.Second
+
+// Cloud writes records to Cloud Logging.
+type Cloud struct {
+	client *logging.Client
+	logger *logging.Logger
+}
+
+// OpenCloud connects to the Cloud Logging of a project.
+func OpenCloud(ctx context.Context, project string, opts ...option.ClientOption) (*Cloud, error) {
+	client, err := logging.NewClient(ctx, "projects/"+project, opts...)
+	if err != nil {
+		return nil, fmt.Errorf("audit log of %q: %w", project, err)
+	}
+	// A resource of its own, because the client would otherwise ask the
+	// metadata server which one it runs on.
+	resource := &mrpb.MonitoredResource{Type: "global", Labels: map[string]string{"project_id": project}}
+	return &Cloud{client: client, logger: client.Logger(LogID, logging.CommonResource(resource))}, nil
+}
+
+// order keeps the records of one event apart in time, so that a log viewer
+// shows the intent before the result.
+var order = map[string]time.Duration{PhaseIntent: 0, PhaseResult: time.Microsecond, PhaseDecision: 0}
+
+// Write writes the record and waits for the answer. Cloud Logging shows entries
+// with the same insertId and timestamp once.
+func (c *Cloud) Write(ctx context.Context, r Record) error {
+	payload, err := json.Marshal(r)
+	if err != nil {
+		return fmt.Errorf("audit record: %w", err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
+	defer cancel()
+	err = c.logger.LogSync(ctx, logging.Entry{
+		InsertID:  r.ID(),
+		Timestamp: r.At.Add(order[r.Phase]),
+		Severity:  severity(r),
+		Payload:   json.RawMessage(payload),
+		Labels:    map[string]string{"event": r.Event, "kind": r.Kind, "verdict": r.Verdict},
+	})
+	if err != nil {
+		return fmt.Errorf("audit log: %w", err)
+	}
+	return nil
+}
+
+func severity(r Record) logging.Severity {
+	switch {
+	case r.Outcome == OutcomeRefused || r.Outcome == OutcomeFailed:
+		return logging.Error
+	case r.Verdict == "alert":
+		return logging.Warning
+	default:
+		return logging.Notice
+	}
+}
+
+// Close releases the connection.
+func (c *Cloud) Close() error { return c.client.Close() }

@@ -1,0 +1,85 @@
+// Package audit keeps the compliance record: what was denied, what was decided
+// by which rule, what was done, in one flat wire format. A [Record] comes in;
+// it is in Cloud Logging, or on disk, when the writer returns without an error.
+//
+// An act has two records: the intent before it and the result after it. No
+// record, no act. Whatever needs no act has one record, the decision.
+package audit
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"strings"
+	"time"
+)
+
+// FormatVersion names the wire format of [Record].
+const FormatVersion = "v1"
+
+// The phases of a record.
+const (
+	PhaseIntent   = "intent"
+	PhaseResult   = "result"
+	PhaseDecision = "decision"
+)
+
+// The outcomes of a grant.
+const (
+	OutcomeApplied     = "applied"      // the member was added
+	OutcomeAlreadyHeld = "already-held" // the member holds the role already
+	OutcomeObserved    = "observed"     // it would have been added in enforce mode
+	OutcomeRefused     = "refused"      // for good: a check, a limit or Google Cloud said no
+	OutcomeFailed      = "failed"       // for now: the event comes again
+)
+
+// Record is one line of the compliance record. What is not known is "".
+type Record struct {
+	Phase         string    `json:"phase"`          // intent, result or decision
+	Event         string    `json:"event"`          // insertId of the log entry, or the id of the message that carried it
+	Log           string    `json:"log"`            // logName of the log entry
+	At            time.Time `json:"at"`             // timestamp of the log entry
+	Kind          string    `json:"kind"`           // what went wrong
+	SourceProject string    `json:"source_project"` // the project that deploys
+	Caller        string    `json:"caller"`         // who deployed
+	Workload      string    `json:"workload"`       // what was deployed
+	Principal     string    `json:"principal"`      // who lacks the permission
+	Permission    string    `json:"permission"`
+	Resource      string    `json:"resource"` // where
+	Image         string    `json:"image"`
+	Verdict       string    `json:"verdict"`       // alert, grant or ignore
+	Mode          string    `json:"mode"`          // observe or enforce
+	Rule          string    `json:"rule"`          // name of the rule that decided
+	PolicyDigest  string    `json:"policy_digest"` // of the policy that decided
+	Reason        string    `json:"reason"`        // why, in one sentence
+	Cause         string    `json:"cause"`         // one word for what a check found
+	Role          string    `json:"role"`          // the least role that would help
+	Outcome       string    `json:"outcome"`
+	EtagBefore    string    `json:"etag_before"` // of the policy that was changed, base64
+	EtagAfter     string    `json:"etag_after"`
+	Error         string    `json:"error"`
+	Version       string    `json:"version"` // of this format
+}
+
+// ID is the same for every delivery of the same event, so that a redelivery
+// writes no second line. A failure that may pass has an id of its own: the
+// result that follows it must not be taken for its repetition.
+func (r Record) ID() string {
+	slot := "close"
+	switch {
+	case r.Phase == PhaseIntent:
+		slot = PhaseIntent
+	case r.Outcome == OutcomeFailed:
+		slot = OutcomeFailed
+	}
+	sum := sha256.Sum256([]byte(strings.Join([]string{
+		slot, r.Log, r.Event, r.Kind, r.Principal, r.Permission, r.Resource,
+	}, "\x00")))
+	return hex.EncodeToString(sum[:16])
+}
+
+// Line returns the record as one line of JSON with a line feed.
+func (r Record) Line() ([]byte, error) {
+	line, err := json.Marshal(r)
+	return append(line, '\n'), err
+}

@@ -1,0 +1,176 @@
+// Package settings reads how the function is to run: environment variables and
+// the policy file come in, one value of checked settings goes out. Every bad
+// value is reported, by the name of its variable.
+package settings
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"regexp"
+	"strings"
+
+	"github.com/pullfix/pullfix/iam"
+	"github.com/pullfix/pullfix/rules"
+)
+
+// Settings are the checked settings of one function.
+type Settings struct {
+	Policy    *rules.Policy
+	Project   iam.Project // that holds the record; unknown: ask the metadata server
+	AuditFile string      // path of the record; "" for Cloud Logging
+	Slack     Secret      // webhook of the channel; empty: alerts are only logged
+	Endpoint  string      // host:port of a local Google Cloud; "" for the real one
+	Deployed  bool        // on Cloud Run, with a metadata server and an account of its own
+}
+
+// Secret is a value that must not be printed, or the Secret Manager version
+// that holds it.
+type Secret struct {
+	value   string
+	version string // projects/P/secrets/S/versions/V
+}
+
+// IsZero reports whether there is no secret.
+func (s Secret) IsZero() bool { return s == Secret{} }
+
+// Value returns the secret itself, or the Secret Manager version that holds it.
+func (s Secret) Value() (value, version string) { return s.value, s.version }
+
+// String keeps the secret out of logs and errors.
+func (s Secret) String() string { return "[redacted]" }
+
+// GoString keeps the secret out of %#v.
+func (s Secret) GoString() string { return s.String() }
+
+// MarshalText keeps the secret out of JSON.
+func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+var secretVersion = regexp.MustCompile(`^projects/[^/\s]+/(locations/[^/\s]+/)?secrets/[A-Za-z0-9_-]+/versions/([0-9]+|latest)$`)
+
+func parseSecret(s string) (Secret, error) {
+	if !strings.HasPrefix(s, "projects/") {
+		return Secret{value: s}, nil
+	}
+	if !secretVersion.MatchString(s) {
+		return Secret{}, fmt.Errorf("%q: want a secret version such as projects/P/secrets/S/versions/latest", s)
+	}
+	return Secret{version: s}, nil
+}
+
+// Lookup returns the value of an environment variable, as [os.LookupEnv] does.
+type Lookup func(name string) (value string, ok bool)
+
+// Read reads the settings. fallback is the policy to use where PULLFIX_RULES
+// names none.
+func Read(lookup Lookup, fallback []byte) (Settings, error) {
+	r := reader{lookup: lookup}
+	s := Settings{
+		Policy:    r.policy(fallback),
+		AuditFile: variable(&r, "PULLFIX_AUDIT", "cloud", parseAudit),
+		Slack:     variable(&r, "PULLFIX_SLACK", "", parseSlack),
+		Endpoint:  variable(&r, "PULLFIX_ENDPOINT", "", parseEndpoint),
+		Project:   variable(&r, "PULLFIX_PROJECT", r.get("GOOGLE_CLOUD_PROJECT", ""), parseProject),
+		Deployed:  r.get("K_SERVICE", "") != "",
+	}
+	variable(&r, "PULLFIX_LEDGER", "memory", parseLedger)
+	if variable(&r, "PULLFIX_MODE", "", parseMode) && s.Policy != nil {
+		s.Policy = s.Policy.Observing()
+	}
+	if s.AuditFile == "" && s.Project.IsZero() && !s.Deployed && len(r.problems) == 0 {
+		r.fail("PULLFIX_PROJECT", errors.New("missing: want the project that holds the record, or PULLFIX_AUDIT=file:PATH"))
+	}
+	return s, errors.Join(r.problems...)
+}
+
+type reader struct {
+	lookup   Lookup
+	problems []error
+}
+
+func (r *reader) fail(name string, err error) {
+	r.problems = append(r.problems, fmt.Errorf("%s: %w", name, err))
+}
+
+func (r *reader) get(name, otherwise string) string {
+	if v, _ := r.lookup(name); v != "" {
+		return v
+	}
+	return otherwise
+}
+
+func variable[T any](r *reader, name, otherwise string, parse func(string) (T, error)) T {
+	v, err := parse(r.get(name, otherwise))
+	if err != nil {
+		r.fail(name, err)
+	}
+	return v
+}
+
+func (r *reader) policy(fallback []byte) *rules.Policy {
+	file, data := "rules.yaml", fallback
+	if path := r.get("PULLFIX_RULES", ""); path != "" {
+		var err error
+		if data, err = os.ReadFile(path); err != nil {
+			r.fail("PULLFIX_RULES", err)
+			return nil
+		}
+		file = path
+	}
+	policy, err := rules.Parse(file, data)
+	if err != nil {
+		r.fail("PULLFIX_RULES", err)
+	}
+	return policy
+}
+
+func parseMode(s string) (observe bool, err error) {
+	if s != "" && s != rules.Observe.String() {
+		return false, fmt.Errorf("%q: want observe, or leave it out: only the policy can enforce", s)
+	}
+	return s != "", nil
+}
+
+func parseAudit(s string) (file string, err error) {
+	if s == "cloud" {
+		return "", nil
+	}
+	file, ok := strings.CutPrefix(s, "file:")
+	if !ok || file == "" {
+		return "", fmt.Errorf("%q: want cloud or file:PATH", s)
+	}
+	return file, nil
+}
+
+func parseLedger(s string) (struct{}, error) {
+	if s != "memory" {
+		return struct{}{}, fmt.Errorf("%q: want memory", s)
+	}
+	return struct{}{}, nil
+}
+
+// parseSlack does not repeat the value in its error: it may be a secret.
+func parseSlack(s string) (Secret, error) {
+	if s != "" && !strings.HasPrefix(s, "https://") && !strings.HasPrefix(s, "http://127.0.0.1:") && !strings.HasPrefix(s, "projects/") {
+		return Secret{}, errors.New("want a webhook URL that begins with https://, or projects/P/secrets/S/versions/V")
+	}
+	return parseSecret(s)
+}
+
+func parseEndpoint(s string) (string, error) {
+	if s == "" {
+		return "", nil
+	}
+	if host, port, err := net.SplitHostPort(s); err != nil || host == "" || port == "" {
+		return "", fmt.Errorf("%q: want host:port", s)
+	}
+	return s, nil
+}
+
+func parseProject(s string) (iam.Project, error) {
+	if s == "" {
+		return iam.Project{}, nil
+	}
+	return iam.ParseProject(s)
+}

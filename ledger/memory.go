@@ -1,0 +1,146 @@
+// Package ledger remembers what must hold across events: how many grants were
+// made in the last hour, which problems somebody was told about, and how each
+// event ended. Keys and times come in, yes or no goes out.
+//
+// [Memory] keeps it for one process.
+package ledger
+
+import (
+	"sync"
+	"time"
+)
+
+// Memory is a ledger for one process. What it holds is bounded by what happens
+// in the longest period that it is asked about. The zero value is ready for use.
+type Memory struct {
+	mu       sync.Mutex
+	grants   expiring[struct{}] // by event
+	problems expiring[told]     // by problem
+	ended    expiring[string]   // outcome by event
+}
+
+// told says about which event of a problem somebody was told, and how many
+// came since.
+type told struct {
+	event  string
+	at     time.Time
+	missed int
+	before *told // until the telling is known to have worked
+}
+
+const (
+	budgetPeriod = time.Hour
+	// eventMemory is how long Pub/Sub keeps what is not acknowledged
+	// (https://cloud.google.com/pubsub/docs/subscription-properties).
+	eventMemory = 7 * 24 * time.Hour
+)
+
+// Spend takes one grant out of the budget of an hour, once for each event. It
+// reports false when the budget is used up.
+func (m *Memory) Spend(event string, now time.Time, perHour int) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if _, spent := m.grants.get(event, now); spent {
+		return true
+	}
+	m.grants.sweep(now)
+	if len(m.grants.items) >= perHour {
+		return false
+	}
+	m.grants.put(event, struct{}{}, now, budgetPeriod)
+	return true
+}
+
+// Claim reports whether the caller must tell somebody about the problem now,
+// and how many other events of it came untold since the last time. Whoever
+// fails to tell must call [Memory.Release].
+func (m *Memory) Claim(problem, event string, now time.Time, every time.Duration) (missed int, ok bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	last, known := m.problems.get(problem, now)
+	switch {
+	case known && last.event == event:
+		return 0, false
+	case known && now.Sub(last.at) < every:
+		last.missed++
+		m.problems.put(problem, last, now, 2*every)
+		return 0, false
+	}
+	next := told{event: event, at: now}
+	if known {
+		next.before = &last
+	}
+	m.problems.put(problem, next, now, 2*every)
+	return last.missed, true
+}
+
+// Release gives back a claim whose telling failed, so that the event is due
+// again when it comes again.
+func (m *Memory) Release(problem, event string, now time.Time, every time.Duration) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	last, known := m.problems.get(problem, now)
+	switch {
+	case !known || last.event != event:
+	case last.before != nil:
+		m.problems.put(problem, *last.before, now, 2*every)
+	default:
+		delete(m.problems.items, problem)
+	}
+}
+
+// End remembers how an event ended.
+func (m *Memory) End(event, outcome string, now time.Time) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.ended.put(event, outcome, now, eventMemory)
+}
+
+// Ended returns how an event ended, or "" where that is not known.
+func (m *Memory) Ended(event string, now time.Time) string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	outcome, _ := m.ended.get(event, now)
+	return outcome
+}
+
+// expiring is a map whose items go away with time.
+type expiring[V any] struct {
+	items map[string]item[V]
+	limit int // of items, at which it is time to look for expired ones
+}
+
+type item[V any] struct {
+	value V
+	until time.Time
+}
+
+const leastLimit = 256
+
+func (e *expiring[V]) get(key string, now time.Time) (V, bool) {
+	i, ok := e.items[key]
+	if !ok || !now.Before(i.until) {
+		var none V
+		return none, false
+	}
+	return i.value, true
+}
+
+func (e *expiring[V]) put(key string, value V, now time.Time, keep time.Duration) {
+	if e.items == nil {
+		e.items = map[string]item[V]{}
+	}
+	if len(e.items) >= max(e.limit, leastLimit) {
+		e.sweep(now)
+		e.limit = 2 * len(e.items)
+	}
+	e.items[key] = item[V]{value, now.Add(keep)}
+}
+
+func (e *expiring[V]) sweep(now time.Time) {
+	for key, i := range e.items {
+		if !now.Before(i.until) {
+			delete(e.items, key)
+		}
+	}
+}
