@@ -184,7 +184,7 @@ func TestManyWritersLoseNothing(t *testing.T) {
 	for n := range writers {
 		wg.Go(func() {
 			p := planned()
-			p.Binding.Member = iam.CloudRunAgent(must(iam.ParseProject(fmt.Sprint(1000+n))))
+			p.Binding.Member = iam.CloudRunAgent(must(iam.ParseProject(fmt.Sprint(1000 + n))))
 			if _, err := granter.Grant(t.Context(), must(p.Grant(iam.Principal{}))); err != nil {
 				t.Errorf("writer %d: %v", n, err)
 			}
@@ -234,7 +234,9 @@ func TestNothingIsWrittenWithoutAnEtag(t *testing.T) {
 
 func TestAdd(t *testing.T) {
 	member := must(iam.ParsePrincipal(agent111))
-	binding := func(role string, members ...string) *iampb.Binding { return &iampb.Binding{Role: role, Members: members} }
+	binding := func(role string, members ...string) *iampb.Binding {
+		return &iampb.Binding{Role: role, Members: members}
+	}
 	conditional := &iampb.Binding{Role: reader, Members: []string{agent111}, Condition: &expr.Expr{Title: "t", Expression: "true"}}
 	for _, test := range []struct {
 		name         string
