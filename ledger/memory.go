@@ -16,7 +16,7 @@ type Memory struct {
 	mu       sync.Mutex
 	grants   expiring[struct{}] // by event
 	problems expiring[told]     // by problem
-	ended    expiring[string]   // outcome by event
+	ended    expiring[string]   // the end by event
 }
 
 // told says about which event of a problem somebody was told, and how many
@@ -89,19 +89,20 @@ func (m *Memory) Release(problem, event string, now time.Time, every time.Durati
 	}
 }
 
-// End remembers how an event ended.
-func (m *Memory) End(event, outcome string, now time.Time) {
+// End remembers how the act about an event ended, in the caller's words.
+func (m *Memory) End(event, end string, now time.Time) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.ended.put(event, outcome, now, eventMemory)
+	m.ended.put(event, end, now, eventMemory)
 }
 
-// Ended returns how an event ended, or "" where that is not known.
+// Ended returns what End was told, or "" where nothing was done about the event
+// yet.
 func (m *Memory) Ended(event string, now time.Time) string {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	outcome, _ := m.ended.get(event, now)
-	return outcome
+	end, _ := m.ended.get(event, now)
+	return end
 }
 
 // expiring is a map whose items go away with time.

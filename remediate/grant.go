@@ -1,6 +1,7 @@
 package remediate
 
 import (
+	"cmp"
 	"context"
 	"encoding/base64"
 	"errors"
@@ -49,8 +50,8 @@ const policyVersion = 3
 func (g *Granter) Grant(ctx context.Context, grant Grant) (Change, error) {
 	b, backoff := grant.Binding(), g.Calls.Backoff
 	var (
-		refused error // the last write
-		maybe   bool  // a write that failed may have landed
+		refused error  // the last write
+		landed  string // etag before the first write that may have landed although it failed
 	)
 	for written := 0; ; written++ {
 		policy, err := g.read(ctx, b.Resource)
@@ -60,7 +61,7 @@ func (g *Granter) Grant(ctx context.Context, grant Grant) (Change, error) {
 		before := encode(policy)
 		switch {
 		case !add(policy, b.Role, b.Member):
-			return Change{Added: maybe, EtagBefore: before, EtagAfter: before}, nil
+			return Change{Added: landed != "", EtagBefore: cmp.Or(landed, before), EtagAfter: before}, nil
 		case written == g.Calls.Attempts:
 			return Change{EtagBefore: before}, refused
 		case before == "":
@@ -70,7 +71,10 @@ func (g *Granter) Grant(ctx context.Context, grant Grant) (Change, error) {
 		if err == nil {
 			return Change{Added: true, EtagBefore: before, EtagAfter: encode(after)}, nil
 		}
-		refused, maybe = err, maybe || reactTo(err).landed
+		refused = err
+		if reactTo(err).landed {
+			landed = cmp.Or(landed, before)
+		}
 		if !reactTo(err).again || gax.Sleep(ctx, backoff.Pause()) != nil {
 			return Change{EtagBefore: before}, refused
 		}

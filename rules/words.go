@@ -23,11 +23,12 @@ func list(words []string) string {
 }
 
 // nearest returns the known word that the fewest edits lead to, or "" where
-// more than a third of the letters would change.
+// more than two fifths of the letters would change.
 func nearest(word string, known []string) string {
-	best, fewest := "", max(1, len(word)/3)+1
+	best, fewest := "", longestWord
 	for _, k := range known {
-		if n := edits(strings.ToLower(word), strings.ToLower(k)); n < fewest {
+		n := edits(strings.ToLower(word), strings.ToLower(k))
+		if n < fewest && n <= max(1, 2*max(len(word), len(k))/5) {
 			best, fewest = k, n
 		}
 	}

@@ -1,0 +1,260 @@
+package pullfix
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/base64"
+	"flag"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	gocmp "github.com/google/go-cmp/cmp"
+	"github.com/googleapis/gax-go/v2"
+	"golang.org/x/tools/txtar"
+
+	"github.com/pullfix/pullfix/emulator"
+	"github.com/pullfix/pullfix/emulator/emulatortest"
+	"github.com/pullfix/pullfix/internal/settings"
+	"github.com/pullfix/pullfix/remediate"
+)
+
+var update = flag.Bool("update", false, "write what the stories expect anew")
+
+// TestStories plays testdata/*.txtar, one behaviour a file. A story holds what
+// there is before (seed.yaml, rules.yaml, env), the deliveries in order
+// ("send N ENVELOPE", the log entry), and what comes of them: the answers, the
+// records, the policies that changed, what Slack was sent, and what was logged.
+func TestStories(t *testing.T) {
+	files, err := filepath.Glob("testdata/*.txtar")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no stories in testdata: %v", err)
+	}
+	for _, file := range files {
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) {
+			t.Parallel()
+			story, err := txtar.ParseFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := play(t, story)
+			if *update {
+				if err := os.WriteFile(file, txtar.Format(got), 0o600); err != nil {
+					t.Fatal(err)
+				}
+				return
+			}
+			if diff := gocmp.Diff(string(txtar.Format(story)), string(txtar.Format(got))); diff != "" {
+				t.Errorf("-want +got\n%s", diff)
+			}
+		})
+	}
+}
+
+// now is the time at which every story happens.
+var now = time.Date(2026, 3, 4, 5, 10, 0, 0, time.UTC)
+
+// stage is a function with everything around it.
+type stage struct {
+	function *function
+	url      string
+	cloud    *emulator.Cloud
+	slack    *slackServer
+	log      *lockedBuffer
+}
+
+func section(a *txtar.Archive, name string) string {
+	for _, f := range a.Files {
+		if f.Name == name {
+			return string(f.Data)
+		}
+	}
+	return ""
+}
+
+func newStage(t testing.TB, story *txtar.Archive) *stage {
+	t.Helper()
+	s := &stage{slack: newSlackServer(t, section(story, "slack answers")), log: &lockedBuffer{}}
+	var address string
+	s.cloud, address = emulatortest.Start(t, section(story, "seed.yaml"))
+	env := map[string]string{"PULLFIX_PROJECT": "ops", "PULLFIX_ENDPOINT": address, "PULLFIX_SLACK": s.slack.url}
+	for line := range strings.Lines(section(story, "env")) {
+		name, value, _ := strings.Cut(strings.TrimSpace(line), "=")
+		env[name] = value
+	}
+	policy := cmp.Or(section(story, "rules.yaml"), string(defaultRules))
+	set, err := settings.Read(func(name string) (string, bool) { v, ok := env[name]; return v, ok }, []byte(policy))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.function = newFunction(set, s.log)
+	s.function.now = func() time.Time { return now }
+	s.function.calls = remediate.Calls{
+		Timeout: 5 * time.Second, Attempts: 3, Backoff: gax.Backoff{Initial: time.Millisecond, Max: 2 * time.Millisecond},
+	}
+	server := httptest.NewServer(s.function)
+	s.url = server.URL
+	t.Cleanup(func() {
+		server.Close()
+		if err := s.function.close(); err != nil {
+			t.Errorf("close: %v", err)
+		}
+	})
+	return s
+}
+
+var expected = []string{"answers", "records", "policies changed", "slack told", "logged"}
+
+// play returns the story with what came of it in place of what it expects.
+func play(t *testing.T, story *txtar.Archive) *txtar.Archive {
+	t.Helper()
+	s := newStage(t, story)
+	before := policyText(s.cloud)
+	got := &txtar.Archive{Comment: story.Comment}
+	var answers strings.Builder
+	for _, f := range story.Files {
+		if slices.Contains(expected, f.Name) {
+			continue
+		}
+		if words := strings.Fields(f.Name); words[0] == "send" {
+			fmt.Fprintln(&answers, s.send(t, words[1], words[2], bytes.TrimSpace(f.Data)))
+		}
+		got.Files = append(got.Files, f)
+	}
+	for n, text := range []string{
+		answers.String(), s.records(t), changed(before, policyText(s.cloud)), s.slack.told(), s.log.lines(t),
+	} {
+		got.Files = append(got.Files, txtar.File{Name: expected[n], Data: []byte(text)})
+	}
+	return got
+}
+
+// send delivers the entry in one of the envelopes and returns the status of the
+// answer. What follows a hyphen in the number is for the reader: "1" and
+// "1-again" are the same message.
+func (s *stage) send(t testing.TB, number, envelope string, entry []byte) int {
+	t.Helper()
+	number, _, _ = strings.Cut(number, "-")
+	message := fmt.Sprintf(`{"subscription":"projects/ops/subscriptions/s","message":{"messageId":"message-%s",`+
+		`"publishTime":"2026-03-04T05:09:00Z","data":%q}}`, number, base64.StdEncoding.EncodeToString(entry))
+	event := map[string]string{
+		"Ce-Specversion": "1.0", "Ce-Id": "message-" + number, "Ce-Source": "//pubsub.googleapis.com/projects/ops/topics/denials",
+		"Ce-Time": "2026-03-04T05:09:00Z", "Content-Type": "application/json",
+	}
+	switch envelope {
+	case "push":
+		return s.post(t, map[string]string{"Content-Type": "application/json"}, message)
+	case "binary":
+		event["Ce-Type"] = typePubSub
+		return s.post(t, event, message)
+	case "audit":
+		event["Ce-Type"] = typeAudit
+		return s.post(t, event, string(entry))
+	case "structured":
+		body := fmt.Sprintf(`{"specversion":"1.0","id":"message-%s","type":%q,"source":"//pubsub.googleapis.com/x",`+
+			`"time":"2026-03-04T05:09:00Z","datacontenttype":"application/json","data":%s}`, number, typePubSub, message)
+		return s.post(t, map[string]string{"Content-Type": "application/cloudevents+json; charset=utf-8"}, body)
+	case "raw":
+		return s.post(t, map[string]string{"Content-Type": "application/json"}, string(entry))
+	default:
+		t.Fatalf("envelope %q: want push, binary, structured, audit or raw", envelope)
+		return 0
+	}
+}
+
+func (s *stage) post(t testing.TB, headers map[string]string, body string) int {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.url, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for k, v := range headers {
+		req.Header.Set(k, v)
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, _ = io.Copy(io.Discard, resp.Body)
+	_ = resp.Body.Close()
+	return resp.StatusCode
+}
+
+var recordFields = []string{
+	"phase", "event", "log", "at", "kind", "source_project", "caller", "workload", "principal", "permission", "resource", "image",
+	"verdict", "mode", "rule", "policy_digest", "reason", "cause", "role", "outcome", "etag_before", "etag_after", "error", "version",
+}
+
+// records returns the compliance record, one line a field and none for an
+// empty one. Cloud Logging shows entries with one insertId and timestamp once.
+func (s *stage) records(t *testing.T) string {
+	t.Helper()
+	var text strings.Builder
+	seen, etags := map[string]bool{}, map[string]string{}
+	for _, e := range s.cloud.Entries() {
+		key := e.GetInsertId() + e.GetTimestamp().String()
+		if e.GetLogName() != "projects/ops/logs/pullfix" || seen[key] {
+			continue
+		}
+		seen[key] = true
+		fields := e.GetJsonPayload().AsMap()
+		for _, name := range recordFields {
+			value, ok := fields[name].(string)
+			if !ok {
+				t.Errorf("the record lacks %q", name)
+			}
+			switch {
+			case name == "policy_digest" && value == s.function.Policy.Digest():
+				value = "that of the policy"
+			case strings.HasPrefix(name, "etag_") && value != "":
+				if etags[value] == "" {
+					etags[value] = "etag " + strconv.Itoa(len(etags)+1)
+				}
+				value = etags[value]
+			}
+			if value != "" {
+				fmt.Fprintf(&text, "%s: %s\n", name, value)
+			}
+			delete(fields, name)
+		}
+		if len(fields) > 0 {
+			t.Errorf("the record has more than its format says: %v", fields)
+		}
+		text.WriteString("\n")
+	}
+	return text.String()
+}
+
+func policyText(cloud *emulator.Cloud) map[string]string {
+	out := map[string]string{}
+	for name, policy := range cloud.Policies() {
+		var text strings.Builder
+		for _, b := range policy.GetBindings() {
+			fmt.Fprintln(&text, " ", strings.TrimSpace(b.GetRole()+" "+b.GetCondition().GetTitle()))
+			for _, m := range b.GetMembers() {
+				fmt.Fprintln(&text, "   ", m)
+			}
+		}
+		out[name] = text.String()
+	}
+	return out
+}
+
+func changed(before, after map[string]string) string {
+	var text strings.Builder
+	for _, name := range slices.Sorted(maps.Keys(after)) {
+		if before[name] != after[name] {
+			fmt.Fprintf(&text, "%s\n%s", name, after[name])
+		}
+	}
+	return text.String()
+}

@@ -1,0 +1,209 @@
+package arch
+
+import (
+	"go/ast"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// mayImport says which packages of this module each package may import. The
+// stages share the vocabulary and do not know one another; "*" knows them all.
+var mayImport = map[string][]string{
+	"iam":       {},
+	"parse":     {"iam"},
+	"rules":     {"iam"},
+	"remediate": {"iam"},
+	"notify":    {"iam"},
+	"audit":     {"iam"},
+	"ledger":    {"iam"},
+	"emulator":  {"iam"},
+
+	"emulator/emulatortest": {"emulator", "iam"},
+
+	"internal/settings": {"iam", "rules"},
+	"internal/arch":     {},
+
+	".":           {"*"},
+	"cmd/pullfix": {"*"},
+}
+
+func TestImportArrows(t *testing.T) {
+	for _, s := range sources(t) {
+		may, ok := allowed(s)
+		if !ok {
+			t.Errorf("%s: a new package: say in mayImport what it may import", s.path)
+			continue
+		}
+		for _, imported := range s.imports() {
+			dir, own := within(imported)
+			if own && dir != s.dir() && !slices.Contains(may, dir) && !slices.Contains(may, "*") {
+				t.Errorf("%s imports %s: of this module it may import %q", s.path, imported, may)
+			}
+		}
+	}
+}
+
+// allowed returns what a file may import. Tests of the stages may also run
+// against the local Google Cloud. Below cmd/pullfix everything is the edge.
+func allowed(s source) ([]string, bool) {
+	dir := s.dir()
+	if strings.HasPrefix(dir, "cmd/pullfix/") {
+		dir = "cmd/pullfix"
+	}
+	may, ok := mayImport[dir]
+	if s.test() && dir != "iam" {
+		may = append([]string{"emulator", "emulator/emulatortest"}, may...)
+	}
+	return may, ok
+}
+
+// within returns the folder of a package of this module.
+func within(imported string) (dir string, own bool) {
+	if imported == module {
+		return ".", true
+	}
+	return strings.CutPrefix(imported, module+"/")
+}
+
+// pure lists the packages that decide; they cannot act, wait or look around.
+// Each may use one package from outside, to decode its text.
+var pure = map[string]string{
+	"iam":   "github.com/google/go-containerregistry/pkg/name",
+	"parse": "",
+	"rules": "github.com/goccy/go-yaml",
+}
+
+func TestPurePackages(t *testing.T) {
+	acting := []string{"context", "io/ioutil", "log", "math/rand", "net", "net/http", "os", "plugin", "syscall", "unsafe"}
+	for _, s := range sources(t) {
+		decoder, ok := pure[s.dir()]
+		if !ok || s.test() {
+			continue
+		}
+		for _, imported := range s.imports() {
+			if slices.ContainsFunc(acting, func(p string) bool { return isOrIsBelow(imported, p) && imported != "net/url" }) {
+				t.Errorf("%s imports %s: the package is pure", s.path, imported)
+			}
+			if outside(imported) && (decoder == "" || !isOrIsBelow(imported, decoder)) {
+				t.Errorf("%s imports %s: a pure package uses the standard library and at most one decoder", s.path, imported)
+			}
+		}
+	}
+}
+
+func isOrIsBelow(imported, p string) bool { return imported == p || strings.HasPrefix(imported, p+"/") }
+
+// outside reports whether a package is neither of the standard library nor of
+// this module.
+func outside(imported string) bool {
+	first, _, _ := strings.Cut(imported, "/")
+	return strings.Contains(first, ".") && !isOrIsBelow(imported, module)
+}
+
+// Packages return what happened; only the edge writes it to a log.
+func TestOnlyTheEdgeLogs(t *testing.T) {
+	for _, s := range sources(t) {
+		if s.test() || mayImportAll(s.dir()) {
+			continue
+		}
+		for _, imported := range s.imports() {
+			if imported == "log" || imported == "log/slog" {
+				t.Errorf("%s imports %s: return the error, the root package logs it", s.path, imported)
+			}
+		}
+	}
+}
+
+func mayImportAll(dir string) bool { return dir == "." || strings.HasPrefix(dir, "cmd/") }
+
+// Time comes in as a value. A field may hold time.Now as its default; to call
+// it is for the edge.
+func TestNoClockBelowTheEdge(t *testing.T) {
+	below := []string{"iam", "parse", "rules", "remediate", "notify", "ledger", "audit"}
+	for _, s := range sources(t) {
+		if s.test() || !slices.Contains(below, s.dir()) {
+			continue
+		}
+		for call := range calls(s.File) {
+			if slices.Contains([]string{"time.Now", "time.Since", "time.Until"}, call) {
+				t.Errorf("%s calls %s: take the time as a value", s.path, call)
+			}
+		}
+	}
+}
+
+// calls returns the functions of other packages that a file calls.
+func calls(f *ast.File) map[string]bool {
+	found := map[string]bool{}
+	ast.Inspect(f, func(n ast.Node) bool {
+		call, ok := n.(*ast.CallExpr)
+		if !ok {
+			return true
+		}
+		if callee, ok := call.Fun.(*ast.SelectorExpr); ok {
+			if pkg, ok := callee.X.(*ast.Ident); ok {
+				found[pkg.Name+"."+callee.Sel.Name] = true
+			}
+		}
+		return true
+	})
+	return found
+}
+
+// Importing the root package must do one thing: register the function.
+func TestRootExportsNothing(t *testing.T) {
+	for _, s := range sources(t) {
+		if s.dir() != "." || s.test() {
+			continue
+		}
+		for _, name := range exported(s.File) {
+			t.Errorf("%s exports %s", s.path, name)
+		}
+	}
+}
+
+func exported(f *ast.File) []string {
+	var names []*ast.Ident
+	for _, decl := range f.Decls {
+		switch d := decl.(type) {
+		case *ast.FuncDecl:
+			if d.Recv == nil {
+				names = append(names, d.Name)
+			}
+		case *ast.GenDecl:
+			for _, spec := range d.Specs {
+				names = append(names, declared(spec)...)
+			}
+		}
+	}
+	var open []string
+	for _, name := range names {
+		if name.IsExported() {
+			open = append(open, name.Name)
+		}
+	}
+	return open
+}
+
+func declared(spec ast.Spec) []*ast.Ident {
+	switch s := spec.(type) {
+	case *ast.TypeSpec:
+		return []*ast.Ident{s.Name}
+	case *ast.ValueSpec:
+		return s.Names
+	default:
+		return nil
+	}
+}
+
+func TestOneInit(t *testing.T) {
+	for _, s := range sources(t) {
+		for _, decl := range s.Decls {
+			f, ok := decl.(*ast.FuncDecl)
+			if ok && f.Recv == nil && f.Name.Name == "init" && s.path != "function.go" {
+				t.Errorf("%s has an init: only function.go has one, to register the function", s.path)
+			}
+		}
+	}
+}

@@ -1,0 +1,79 @@
+package pullfix
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"time"
+
+	"github.com/pullfix/pullfix/internal/settings"
+	"github.com/pullfix/pullfix/notify"
+	"github.com/pullfix/pullfix/remediate"
+	"github.com/pullfix/pullfix/rules"
+)
+
+func newFunction(s settings.Settings, out io.Writer) *function {
+	return &function{
+		Settings: s,
+		clients:  &clients{settings: s, calls: remediate.DefaultCalls},
+		log:      newLogger(out),
+		now:      time.Now,
+	}
+}
+
+// logger writes one line for each thing that happened, in the form that Cloud
+// Logging reads from standard output
+// (https://cloud.google.com/logging/docs/structured-logging).
+type logger struct{ lines *slog.Logger }
+
+func newLogger(out io.Writer) *logger {
+	return &logger{slog.New(slog.NewJSONHandler(out, &slog.HandlerOptions{
+		ReplaceAttr: func(groups []string, a slog.Attr) slog.Attr {
+			if len(groups) > 0 {
+				return a
+			}
+			switch a.Key {
+			case slog.LevelKey:
+				return slog.String("severity", severities[a.Value.Any().(slog.Level)])
+			case slog.MessageKey:
+				a.Key = "message"
+			}
+			return a
+		},
+	}))}
+}
+
+var severities = map[slog.Level]string{
+	slog.LevelInfo: "INFO", slog.LevelWarn: "WARNING", slog.LevelError: "ERROR",
+}
+
+// decision tells what became of an incident. Where no channel would tell
+// anybody, the line is the alert, with the command to run.
+func (l *logger) decision(i *incident, alone bool) {
+	r, level := i.record, slog.LevelInfo
+	attrs := []slog.Attr{
+		slog.String("event", r.Event), slog.String("kind", r.Kind), slog.String("verdict", r.Verdict),
+		slog.String("outcome", r.Outcome), slog.String("cause", string(i.obstacle.Cause)), slog.String("rule", r.Rule),
+		slog.String("reason", r.Reason), slog.String("principal", r.Principal), slog.String("resource", r.Resource),
+	}
+	if i.tone() == notify.ActNow && r.Verdict != rules.Ignore.String() {
+		level = slog.LevelWarn
+	}
+	if alone {
+		m := i.message(0)
+		attrs = append(attrs, slog.String("gcloud", m.Gcloud), slog.String("terraform", m.Terraform))
+		if level == slog.LevelWarn {
+			level = slog.LevelError
+		}
+	}
+	if r.Error != "" {
+		attrs = append(attrs, slog.String("error", r.Error))
+	}
+	l.lines.LogAttrs(context.Background(), level, i.title()+": "+i.why(), attrs...)
+}
+
+// retry tells that an event could not be finished and must come again.
+func (l *logger) retry(d delivery, err error) {
+	l.lines.LogAttrs(context.Background(), slog.LevelWarn, "the event must come again",
+		slog.String("event", d.id), slog.String("error", err.Error()))
+}

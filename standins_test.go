@@ -1,0 +1,116 @@
+package pullfix
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// slackServer plays Slack's incoming webhooks.
+type slackServer struct {
+	url      string
+	mu       sync.Mutex
+	answers  []int // to the next requests; 200 after that
+	messages []string
+}
+
+func newSlackServer(t testing.TB, answers string) *slackServer {
+	t.Helper()
+	s := &slackServer{}
+	for _, word := range strings.Fields(answers) {
+		status, err := strconv.Atoi(word)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.answers = append(s.answers, status)
+	}
+	server := httptest.NewServer(http.HandlerFunc(s.serve))
+	t.Cleanup(server.Close)
+	s.url = server.URL + "/services/token"
+	return s
+}
+
+func (s *slackServer) serve(w http.ResponseWriter, r *http.Request) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.answers) > 0 {
+		status := s.answers[0]
+		s.answers = s.answers[1:]
+		if status != http.StatusOK {
+			w.WriteHeader(status)
+			return
+		}
+	}
+	var m struct {
+		Text   string
+		Blocks []struct{ Text struct{ Text string } }
+	}
+	if err := json.NewDecoder(r.Body).Decode(&m); err != nil {
+		http.Error(w, "invalid_payload", http.StatusBadRequest)
+		return
+	}
+	text := m.Text
+	for _, b := range m.Blocks[1:] {
+		if b.Text.Text != "" {
+			text += "\n" + b.Text.Text
+		}
+	}
+	s.messages = append(s.messages, text)
+	_, _ = io.WriteString(w, "ok")
+}
+
+func (s *slackServer) told() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var text strings.Builder
+	for _, m := range s.messages {
+		fmt.Fprintf(&text, "%s\n\n", m)
+	}
+	return text.String()
+}
+
+// lockedBuffer takes the log of a function that serves many requests.
+type lockedBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *lockedBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *lockedBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
+// lines returns the severity, the message, the command and the error of every
+// line.
+func (l *lockedBuffer) lines(t *testing.T) string {
+	t.Helper()
+	var text strings.Builder
+	for line := range strings.Lines(l.String()) {
+		var entry struct{ Severity, Message, Gcloud, Error string }
+		if err := json.Unmarshal([]byte(line), &entry); err != nil || entry.Message == "" {
+			t.Errorf("a line of the log is not JSON with a message: %s", line)
+		}
+		fmt.Fprintf(&text, "%s %s\n", entry.Severity, entry.Message)
+		if entry.Gcloud != "" {
+			fmt.Fprintf(&text, "  run: %s\n", strings.Join(strings.Fields(strings.ReplaceAll(entry.Gcloud, "\\\n", " ")), " "))
+		}
+		if entry.Error != "" {
+			fmt.Fprintf(&text, "  error: %s\n", entry.Error)
+		}
+	}
+	return text.String()
+}
