@@ -1,0 +1,120 @@
+// Package emulator is a local Google Cloud: the parts of it that pullfix
+// calls, in memory, on one port.
+//
+// A [Seed] comes in: projects, repositories, secrets, services, policies, log
+// entries, and the faults to be met. What goes out is what the official
+// clients see over gRPC and what gcloud sees over REST, answered by the same
+// servers. What exists is fixed by the seed; what callers change is the
+// policies and the logs. Policies behave as the real ones do: an etag that
+// changes with every write, versions, conditions, limits, members that do not
+// exist.
+//
+// Nobody is authenticated: every caller is an owner of everything.
+package emulator
+
+import (
+	"encoding/json"
+	"errors"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+
+	"cloud.google.com/go/iam/apiv1/iampb"
+	"cloud.google.com/go/logging/apiv2/loggingpb"
+	"google.golang.org/grpc"
+	"google.golang.org/protobuf/encoding/protojson"
+)
+
+// maxRequest is what Cloud Logging takes in one write.
+const maxRequest = 10 << 20
+
+// Cloud is a running local Google Cloud.
+type Cloud struct {
+	policies *policies
+	gate     *gate
+	logs     *logs
+	grpc     *grpc.Server
+	rest     *transcoder
+	http     *http.Server
+}
+
+// New returns the cloud that the seed describes; nil is an empty one. Clouds
+// of one seed do not share state.
+func New(seed *Seed) *Cloud {
+	if seed == nil {
+		seed = &Seed{}
+	}
+	world := newCatalog(seed)
+	c := &Cloud{
+		policies: newPolicies(seed, world.canonical),
+		gate:     newGate(seed, world.canonical),
+		logs:     newLogs(seed, world),
+	}
+	c.grpc = grpc.NewServer(grpc.UnaryInterceptor(c.gate.intercept), grpc.MaxRecvMsgSize(maxRequest))
+	c.rest = newTranscoder(c.gate.intercept, register(c.grpc, world, c.policies, c.logs))
+
+	protocols := new(http.Protocols)
+	protocols.SetHTTP1(true)
+	protocols.SetUnencryptedHTTP2(true)
+	c.http = &http.Server{
+		Handler:           c.Handler(),
+		Protocols:         protocols,
+		ReadHeaderTimeout: 10 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+	}
+	return c
+}
+
+// Handler returns the cloud as a handler. gRPC needs HTTP/2 beneath it, which
+// [Cloud.Serve] sets up.
+func (c *Cloud) Handler() http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case r.ProtoMajor == 2 && strings.HasPrefix(r.Header.Get("Content-Type"), "application/grpc"):
+			c.grpc.ServeHTTP(w, r)
+		case r.Method == http.MethodGet && r.URL.Path == "/_emulator/calls":
+			writeJSON(w, http.StatusOK, c.Calls())
+		case r.Method == http.MethodGet && r.URL.Path == "/_emulator/policies":
+			writeJSON(w, http.StatusOK, c.policiesJSON())
+		default:
+			c.rest.ServeHTTP(w, r)
+		}
+	})
+}
+
+// Serve answers on the listener until Close, after which it returns nil.
+func (c *Cloud) Serve(l net.Listener) error {
+	if err := c.http.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return nil
+}
+
+// Close ends every connection.
+func (c *Cloud) Close() error {
+	c.grpc.Stop()
+	return c.http.Close()
+}
+
+// Policies returns a copy of the policies by the full name of their resource:
+// those of everything in the seed that can have one but projects and folders,
+// and those that were seeded or written.
+func (c *Cloud) Policies() map[string]*iampb.Policy { return c.policies.all() }
+
+// Calls returns how often each method was called, by its name.
+func (c *Cloud) Calls() map[string]int { return c.gate.counts() }
+
+// Entries returns what Cloud Logging holds, the seed's entries first and then
+// in the order of writing, duplicates included.
+func (c *Cloud) Entries() []*loggingpb.LogEntry { return c.logs.all() }
+
+func (c *Cloud) policiesJSON() map[string]json.RawMessage {
+	out := map[string]json.RawMessage{}
+	for resource, policy := range c.Policies() {
+		if text, err := protojson.Marshal(policy); err == nil {
+			out[resource] = text
+		}
+	}
+	return out
+}

@@ -1,0 +1,118 @@
+package emulator
+
+import (
+	"context"
+	"maps"
+	"path"
+	"slices"
+	"sync"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+)
+
+// fault is an answer that takes the place of the real one, a few times.
+type fault struct {
+	method     string // "*" is any
+	resource   string // "" is any
+	code       codes.Code
+	message    string
+	after      int // calls that it lets pass first
+	times      int
+	afterWrite bool // the call is carried out and its answer lost
+}
+
+// gate is what every call passes, over gRPC and REST alike: it counts, delays
+// and spoils.
+type gate struct {
+	latency   time.Duration
+	canonical func(string) string
+
+	mu     sync.Mutex
+	faults []fault
+	calls  map[string]int
+}
+
+func newGate(seed *Seed, canonical func(string) string) *gate {
+	return &gate{latency: seed.latency, canonical: canonical, faults: slices.Clone(seed.faults), calls: map[string]int{}}
+}
+
+func (g *gate) intercept(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
+	method := path.Base(info.FullMethod)
+	g.count(method)
+	if err := sleep(ctx, g.latency); err != nil {
+		return nil, err
+	}
+	f, ok := g.take(method, g.resource(req))
+	if !ok {
+		return next(ctx, req)
+	}
+	if f.afterWrite {
+		_, _ = next(ctx, req)
+	}
+	return nil, status.Error(f.code, f.message)
+}
+
+func (g *gate) count(method string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.calls[method]++
+}
+
+func (g *gate) counts() map[string]int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return maps.Clone(g.calls)
+}
+
+// take uses up one turn of the first fault that fits.
+func (g *gate) take(method, resource string) (fault, bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for i := range g.faults {
+		f := &g.faults[i]
+		fits := (f.method == "*" || f.method == method) && (f.resource == "" || g.canonical(f.resource) == resource)
+		switch {
+		case !fits || f.times == 0:
+		case f.after > 0:
+			f.after--
+		default:
+			f.times--
+			return *f, true
+		}
+	}
+	return fault{}, false
+}
+
+// resource is the name of what a request is about.
+func (g *gate) resource(req any) string {
+	m, ok := req.(proto.Message)
+	if !ok {
+		return ""
+	}
+	fields := m.ProtoReflect().Descriptor().Fields()
+	for _, field := range []string{"resource", "name", "parent", "log_name"} {
+		if f := fields.ByTextName(field); f != nil && f.Kind() == protoreflect.StringKind && !f.IsList() {
+			return g.canonical(m.ProtoReflect().Get(f).String())
+		}
+	}
+	return ""
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	if d <= 0 {
+		return nil
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return status.FromContextError(ctx.Err()).Err()
+	}
+}

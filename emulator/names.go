@@ -1,0 +1,51 @@
+package emulator
+
+import "regexp"
+
+// nameForm is the form of a full resource name.
+type nameForm struct {
+	want    string
+	pattern *regexp.Regexp
+}
+
+const (
+	projectID    = `(?:[a-z0-9.-]+:)?[a-z][a-z0-9-]*`
+	projectPart  = `projects/(` + projectID + `)`
+	locationPart = `/locations/([a-z][a-z0-9-]*)`
+	idPart       = `([a-z](?:[a-z0-9-]*[a-z0-9])?)`
+)
+
+func newForm(want, pattern string) nameForm {
+	return nameForm{want, regexp.MustCompile(`^(?:` + pattern + `)$`)}
+}
+
+var (
+	idForm         = newForm(`a project id such as app-one`, projectID)
+	numberForm     = newForm(`a project number`, `[1-9][0-9]{0,17}`)
+	methodForm     = newForm(`the name of a gRPC method such as SetIamPolicy, or *`, `\*|[A-Z][A-Za-z]*`)
+	roleForm       = nameForm{wantRole, rolePattern}
+	memberForm     = nameForm{wantMember, memberPattern}
+	parentForm     = newForm(`folders/N or organizations/N`, `(folders|organizations)/[0-9]+`)
+	folderForm     = newForm(`folders/N`, `folders/[0-9]+`)
+	repositoryForm = newForm(`projects/P/locations/L/repositories/R`, projectPart+locationPart+`/repositories/([a-z](?:[a-z0-9._-]*[a-z0-9])?)`)
+	secretForm     = newForm(`projects/P/secrets/S`, projectPart+`(?:`+locationPart+`)?/secrets/([A-Za-z0-9_-]{1,255})`)
+	versionForm    = newForm(`projects/P/secrets/S/versions/V`, projectPart+`(?:`+locationPart+`)?/secrets/([A-Za-z0-9_-]{1,255})/versions/([a-z0-9_-]+)`)
+	serviceForm    = newForm(`projects/P/locations/L/services/S`, projectPart+locationPart+`/services/`+idPart)
+	jobForm        = newForm(`projects/P/locations/L/jobs/J`, projectPart+locationPart+`/jobs/`+idPart)
+	workerPoolForm = newForm(`projects/P/locations/L/workerPools/W`, projectPart+locationPart+`/workerPools/`+idPart)
+	accountForm    = newForm(`projects/P/serviceAccounts/EMAIL`, projectPart+`/serviceAccounts/(`+email+`)`)
+	packageForm    = newForm(`a package such as team/api`, `\S+`)
+	imageForm      = newForm(`NAME:TAG, NAME@sha256:… with 64 hex digits, or NAME:TAG@sha256:…`,
+		`(`+imagePath+`)(?::([A-Za-z0-9_][A-Za-z0-9._-]{0,127}))?(?:@(sha256:[0-9a-f]{64}))?`)
+)
+
+const imagePath = `[a-z0-9]+(?:[._/-]+[a-z0-9]+)*`
+
+// parts returns what the form's groups hold.
+func (f nameForm) parts(name string) ([]string, bool) {
+	m := f.pattern.FindStringSubmatch(name)
+	if m == nil {
+		return nil, false
+	}
+	return m[1:], true
+}
