@@ -58,7 +58,7 @@ func newIncident(policy *rules.Policy, self iam.Principal, d delivery, event par
 		i.obstacle = remediate.Answer{Cause: remediate.Cause(refused.Cause), Why: refused.Why}
 	}
 	i.decision = policy.Decide(rules.Request{
-		Kind: finding.Kind, From: projectID(finding), FromNumber: projectNumber(finding),
+		Kind: finding.Kind, From: finding.Project, FromNumber: finding.Number,
 		To: finding.Access.Resource, Member: finding.Access.Principal, Role: i.plan.Binding.Role,
 	})
 	i.ruling = i.decision.Reason()
@@ -88,20 +88,6 @@ func unreadable(policy *rules.Policy, d delivery, err error) *incident {
 			Error: err.Error(), Version: audit.FormatVersion,
 		},
 	}
-}
-
-func projectID(f parse.Finding) iam.Project {
-	if f.Project.IsNumber() {
-		return iam.Project{}
-	}
-	return f.Project
-}
-
-func projectNumber(f parse.Finding) iam.Project {
-	if f.Number.IsZero() && f.Project.IsNumber() {
-		return f.Project
-	}
-	return f.Number
 }
 
 // recordTime dates the record like the entry, so that every delivery writes
@@ -223,7 +209,7 @@ func (i *incident) tone() notify.Tone {
 // commandHelps reports whether a person who runs the command would mend it.
 func (i *incident) commandHelps() bool {
 	switch i.obstacle.Cause {
-	case remediate.WouldHelp, remediate.Unverified, causeBudget, causeDenied, "not-grantable", "member":
+	case remediate.WouldHelp, remediate.Unverified, causeBudget, causeDenied, remediate.NotGrantable, "member":
 		return true
 	default:
 		return false

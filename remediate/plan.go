@@ -128,6 +128,10 @@ var noFix = map[iam.Kind]string{
 // limit that no rule can lift.
 type Grant struct{ binding iam.Binding }
 
+// NotGrantable is the cause of a refusal where the kind itself is one that
+// pullfix never grants anything for.
+const NotGrantable = "not-grantable"
+
 // RefusedError says why a binding can never be written.
 type RefusedError struct {
 	Cause string // one word: "not-grantable", "incomplete", "member", "resource", "google-owned" or "self"
@@ -146,7 +150,7 @@ func (p Plan) Grant(self iam.Principal) (Grant, error) {
 	b, f := p.Binding, fixes[p.Kind]
 	switch {
 	case f.on == nil || f.manual:
-		return refuse("not-grantable", "%s", p.Reason)
+		return refuse(NotGrantable, "%s", p.Reason)
 	case b.Member.IsZero():
 		return refuse("incomplete", "who lacks the permission is not known")
 	case b.Resource.IsZero():

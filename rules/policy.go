@@ -103,8 +103,8 @@ func (p *Policy) Observing() *Policy {
 // Request is one failure, as far as rules look at it. Parts may be unknown.
 type Request struct {
 	Kind       iam.Kind
-	From       iam.Project // the id of the project that deploys
-	FromNumber iam.Project // its number
+	From       iam.Project // the project that deploys: its id, or its number where only that is known
+	FromNumber iam.Project // its number, too
 	To         iam.Resource
 	Member     iam.Principal
 	Role       iam.Role // the least role that would help; unknown where none would
@@ -122,6 +122,9 @@ type Decision struct {
 
 // Decide says what the policy wants done about the request.
 func (p *Policy) Decide(q Request) Decision {
+	if q.From.IsNumber() {
+		q.FromNumber, q.From = q.From, iam.Project{}
+	}
 	d := Decision{file: p.file, request: q}
 	if d.rule = p.deny.find(&q); d.rule != nil {
 		return d
