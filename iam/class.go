@@ -2,6 +2,7 @@ package iam
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -26,7 +27,7 @@ var classNames = [...]string{
 }
 
 // ClassNames returns the word of every class.
-func ClassNames() []string { return classNames[1:] }
+func ClassNames() []string { return slices.Clone(classNames[1:]) }
 
 // ParseClass reads the word of a class.
 func ParseClass(s string) (Class, error) {
@@ -54,18 +55,17 @@ func (c *Class) UnmarshalText(text []byte) error { return unmarshal(c, text, Par
 
 // In reports whether the principal belongs to the class.
 func (p Principal) In(c Class) bool {
-	name, domain, _ := strings.Cut(p.Email(), "@")
+	_, domain, _ := strings.Cut(p.Email(), "@")
 	_, numbered := p.ProjectNumber()
-	agent := numbered && strings.HasPrefix(name, "service-")
 	switch c {
 	case CloudRunAgents:
-		return agent && domain == domainCloudRun
+		return numbered && domain == domainCloudRun
 	case CloudBuilds:
-		return numbered && domain == domainCloudBuild || agent && domain == domainCloudBuildAgent
+		return numbered && (domain == domainCloudBuild || domain == domainCloudBuildAgent)
 	case ComputeDefaults:
-		return numbered && domain == domainDefaults && strings.HasSuffix(name, "-compute")
+		return numbered && domain == domainDefaults
 	case ArtifactRegistryAgents:
-		return agent && domain == domainArtifactRegistry
+		return numbered && domain == domainArtifactRegistry
 	case ServiceAccounts:
 		return p.IsServiceAccount()
 	case Users:

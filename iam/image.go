@@ -51,7 +51,12 @@ func ParseImage(s string) (Image, error) {
 	return img, nil
 }
 
+// wellFormed adds to the package name what that leaves out: a host may hold
+// quotes and dollar signs there, a segment may be empty, a tag may be "...".
 func (i Image) wellFormed() bool {
+	if !isImagePath(i.path) || i.tag != "" && !wordByte(i.tag[0]) && i.tag[0] != '_' {
+		return false
+	}
 	tag := i.tag
 	if tag == "" {
 		tag = defaultTag
@@ -64,6 +69,24 @@ func (i Image) wellFormed() bool {
 	}
 	_, err := name.NewDigest(i.path + "@" + i.digest)
 	return err == nil
+}
+
+// isImagePath reports whether path is one in lower case, with or without a
+// host and its port before it.
+func isImagePath(path string) bool {
+	host, rest, _ := strings.Cut(path, "/")
+	if name, port, ok := strings.Cut(host, ":"); ok {
+		if len(port) > 5 || !isNumber(port) {
+			return false
+		}
+		path = name + "/" + rest
+	}
+	for segment := range strings.SplitSeq(path, "/") {
+		if !span(segment, 255, alnum, dotted, alnum) {
+			return false
+		}
+	}
+	return true
 }
 
 // locate finds the repository that serves a registry path, and the name of the

@@ -2,6 +2,7 @@ package iam
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -49,7 +50,7 @@ var kindNames = [...]string{
 }
 
 // KindNames returns the word of every kind.
-func KindNames() []string { return kindNames[:] }
+func KindNames() []string { return slices.Clone(kindNames[:]) }
 
 // ParseKind reads the word of a kind.
 func ParseKind(s string) (Kind, error) {

@@ -29,13 +29,13 @@ func ParsePrincipal(s string) (Principal, error) {
 	case prefixServiceAccount:
 		ok = isServiceAccountEmail(rest)
 	case prefixUser, prefixGroup:
-		rest = strings.ToLower(rest)
+		rest = foldCase(rest)
 		ok = isEmail(rest)
 	case prefixDomain:
-		rest = strings.ToLower(rest)
+		rest = foldCase(rest)
 		ok = isDomain(rest)
 	case prefixFederated, prefixFederatedSet:
-		ok = len(rest) > 0 && len(rest) <= 1024 && every(rest, federatedByte)
+		ok = isFederated(rest)
 	}
 	if !ok {
 		return Principal{}, malformed("principal", s, wantPrincipal)
@@ -72,8 +72,25 @@ const (
 	domainArtifactRegistry = "gcp-sa-artifactregistry.iam.gserviceaccount.com"
 	domainCloudBuildAgent  = "gcp-sa-cloudbuild.iam.gserviceaccount.com"
 	domainCloudBuild       = "cloudbuild.gserviceaccount.com"
+	domainCloudServices    = "cloudservices.gserviceaccount.com"
 	domainDefaults         = "developer.gserviceaccount.com"
 )
+
+// agentProjects are the projects of Google's that hold "service-NUMBER@…"
+// accounts, besides those that begin with "gcp-sa-"
+// (https://cloud.google.com/iam/docs/service-agents).
+var agentProjects = map[string]struct{}{
+	"compute-system": {}, "container-engine-robot": {}, "containerregistry": {}, "gae-api-prod": {},
+	"gcf-admin-robot": {}, "serverless-robot-prod": {},
+}
+
+func isAgentDomain(domain string) bool {
+	project, ok := strings.CutSuffix(domain, ".iam.gserviceaccount.com")
+	if _, listed := agentProjects[project]; listed {
+		return ok
+	}
+	return ok && strings.HasPrefix(project, "gcp-sa-") && !strings.Contains(project, ".")
+}
 
 func serviceAgent(number Project, domain string) Principal {
 	if !number.IsNumber() {
@@ -104,18 +121,27 @@ func (p Principal) Email() string {
 }
 
 // ProjectNumber returns the number of the project whose service agent or
-// default account this is.
+// default account this is. Only accounts that Google creates count: anyone may
+// name their own account "service-1@attacker.iam.gserviceaccount.com".
 func (p Principal) ProjectNumber() (Project, bool) {
 	if !p.IsServiceAccount() {
 		return Project{}, false
 	}
-	name, _, _ := strings.Cut(p.Email(), "@")
-	name = strings.TrimPrefix(name, "service-")
-	name = strings.TrimSuffix(name, "-compute")
-	if !isNumber(name) {
+	name, domain, _ := strings.Cut(p.Email(), "@")
+	number, ok := "", false
+	switch domain {
+	case domainCloudBuild, domainCloudServices:
+		number, ok = name, true
+	case domainDefaults:
+		number, ok = strings.CutSuffix(name, "-compute")
+	default:
+		number, ok = strings.CutPrefix(name, "service-")
+		ok = ok && isAgentDomain(domain)
+	}
+	if !ok || !isNumber(number) {
 		return Project{}, false
 	}
-	return Project{name}, true
+	return Project{number}, true
 }
 
 // MarshalText returns the member.
@@ -154,6 +180,23 @@ func isEmail(s string) bool {
 // shell or to HCL: commands are printed for people to paste.
 func mailboxByte(c byte) bool { return dotted(c) || c == '+' || c == '%' }
 
+// isFederated accepts the identities of a workload or workforce identity pool:
+// one subject, a group, an attribute's value, or "*" for the whole pool.
+func isFederated(s string) bool {
+	pool, ok := strings.CutPrefix(s, "locations/global/workforcePools/")
+	if !ok {
+		var number string
+		number, pool, ok = strings.Cut(strings.TrimPrefix(s, "projects/"), "/locations/global/workloadIdentityPools/")
+		ok = ok && strings.HasPrefix(s, "projects/") && isNumber(number)
+	}
+	pool, who, cut := strings.Cut(pool, "/")
+	return ok && cut && span(pool, 63, alnum, poolByte, alnum) &&
+		(who == "*" || len(who) > 0 && len(who) <= 1024 && every(who, federatedByte))
+}
+
+// poolByte allows the pools of GKE, such as "example.com:app-one.svc.id.goog".
+func poolByte(c byte) bool { return dashed(c) || c == '.' || c == ':' }
+
 func federatedByte(c byte) bool {
-	return wordByte(c) || strings.IndexByte("/-_.:@%*", c) >= 0
+	return wordByte(c) || strings.IndexByte("/-_.:@%", c) >= 0
 }

@@ -33,7 +33,11 @@ const wantResource = `a resource such as "projects/P/locations/L/repositories/R"
 func ParseResource(s string) (Resource, error) {
 	name := s
 	if full, ok := strings.CutPrefix(s, "//"); ok {
-		_, name, _ = strings.Cut(full, "/")
+		var host string
+		host, name, _ = strings.Cut(full, "/")
+		if !isDomain(host) || !strings.HasSuffix(host, ".googleapis.com") {
+			return Resource{}, malformed("resource", s, wantResource)
+		}
 	}
 	kind := resourceType(name)
 	if kind == UnknownType {
@@ -120,12 +124,11 @@ func (r Resource) Project() Project {
 
 // Location returns the region or multi-region, or "" for a global resource.
 func (r Resource) Location() string {
-	_, rest, ok := strings.Cut(r.name, "/locations/")
-	if !ok {
+	segments := strings.SplitN(r.name, "/", 5)
+	if len(segments) < 5 {
 		return ""
 	}
-	location, _, _ := strings.Cut(rest, "/")
-	return location
+	return segments[3]
 }
 
 // ID returns the last segment of the name.

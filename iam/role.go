@@ -24,7 +24,9 @@ const wantRole = `a role such as "roles/artifactregistry.reader"`
 
 // ParseRole reads a role.
 func ParseRole(s string) (Role, error) {
-	parent, id, ok := strings.Cut(s, "roles/")
+	at := strings.LastIndexByte(s, '/') + 1
+	parent, ok := strings.CutSuffix(s[:at], "roles/")
+	id := s[at:]
 	switch {
 	case !ok || !span(id, 100, letter, func(c byte) bool { return wordByte(c) || c == '.' || c == '_' }, wordByte):
 		return Role{}, malformed("role", s, wantRole)
@@ -36,13 +38,14 @@ func ParseRole(s string) (Role, error) {
 }
 
 func isRoleParent(parent string) bool {
-	collection, id, _ := strings.Cut(strings.TrimSuffix(parent, "/"), "/")
+	parent, slash := strings.CutSuffix(parent, "/")
+	collection, id, _ := strings.Cut(parent, "/")
 	switch collection {
 	case "projects":
 		_, err := ParseProject(id)
-		return err == nil
+		return slash && err == nil
 	case "organizations":
-		return isNumber(id)
+		return slash && isNumber(id)
 	default:
 		return false
 	}
@@ -54,12 +57,16 @@ func isRoleParent(parent string) bool {
 var containedIn = map[Role][]Role{
 	ArtifactReader: {
 		ArtifactWriter,
-		{"roles/artifactregistry.repoAdmin"}, {"roles/artifactregistry.admin"},
-		{"roles/artifactregistry.createOnPushWriter"}, {"roles/artifactregistry.createOnPushRepoAdmin"},
+		{"roles/artifactregistry.repoAdmin"},
+		{"roles/artifactregistry.admin"},
+		{"roles/artifactregistry.createOnPushWriter"},
+		{"roles/artifactregistry.createOnPushRepoAdmin"},
 	},
 	ArtifactWriter: {
-		{"roles/artifactregistry.repoAdmin"}, {"roles/artifactregistry.admin"},
-		{"roles/artifactregistry.createOnPushWriter"}, {"roles/artifactregistry.createOnPushRepoAdmin"},
+		{"roles/artifactregistry.repoAdmin"},
+		{"roles/artifactregistry.admin"},
+		{"roles/artifactregistry.createOnPushWriter"},
+		{"roles/artifactregistry.createOnPushRepoAdmin"},
 	},
 	SecretAccessor: {{"roles/secretmanager.admin"}},
 	RunInvoker:     {RunAdmin},

@@ -1,6 +1,10 @@
 package iam
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+	"unicode/utf8"
+)
 
 // MalformedError says which text is not the name that was wanted, and what
 // form was wanted.
@@ -45,6 +49,16 @@ func dashed(c byte) bool     { return alnum(c) || c == '-' }
 func dotted(c byte) bool     { return dashed(c) || c == '.' || c == '_' }
 func wordByte(c byte) bool   { return letter(c) || digit(c) }
 func secretByte(c byte) bool { return wordByte(c) || c == '-' || c == '_' }
+
+// foldCase returns s in lower case, but leaves alone a text that is not ASCII:
+// strings.ToLower makes a k of the Kelvin sign, and so turns one address into
+// that of somebody else.
+func foldCase(s string) string {
+	if !every(s, func(c byte) bool { return c < utf8.RuneSelf }) {
+		return s
+	}
+	return strings.ToLower(s)
+}
 
 func every(s string, ok func(byte) bool) bool {
 	for i := range len(s) {

@@ -220,6 +220,7 @@ func TestNothingRevealing(t *testing.T) {
 		if bytes.IndexByte(text, 0) >= 0 {
 			return nil
 		}
+		text = bytes.ReplaceAll(text, []byte("/home/runner/"), nil) // the messages of GitHub's runners hold it
 		for what, pattern := range revealing {
 			if at := pattern.FindIndex(text); at != nil {
 				t.Errorf("%s:%d: %s", name, 1+bytes.Count(text[:at[0]], []byte("\n")), what)

@@ -121,7 +121,7 @@ func TestSecretsAreNotPrinted(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, printed := range []string{fmt.Sprint(s.Slack), fmt.Sprintf("%v %+v %#v %s %q", s, s, s, s.Slack, s.Slack), string(text)} {
+	for _, printed := range []string{s.Slack.String(), fmt.Sprintf("%v %+v %#v %s %q", s, s, s, s.Slack, s.Slack), string(text)} {
 		if strings.Contains(printed, "token") {
 			t.Errorf("the secret is printed: %s", printed)
 		}
