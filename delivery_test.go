@@ -146,7 +146,7 @@ func TestOwnActsAreLeftAlone(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.function.clients.settings.Deployed = true
+	s.function.settings.Deployed = true
 	if _, err := s.function.account.get(func() (iam.Principal, error) { return self, nil }); err != nil {
 		t.Fatal(err)
 	}

@@ -77,7 +77,7 @@ func (f *function) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		err = f.handle(ctx, d)
 	}
 	if err != nil {
-		f.log.retry(d, err)
+		f.log.retry(ctx, d, err)
 		http.Error(w, "pullfix: not done, send the event again", http.StatusInternalServerError)
 		return
 	}

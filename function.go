@@ -192,7 +192,7 @@ func (f *function) conclude(ctx context.Context, i *incident) error {
 		return err
 	}
 	if i.record.Verdict == rules.Ignore.String() {
-		f.log.decision(i, false)
+		f.log.decision(ctx, i, false)
 		return nil
 	}
 	return f.tell(ctx, i)
@@ -203,7 +203,7 @@ func (f *function) conclude(ctx context.Context, i *incident) error {
 func (f *function) tell(ctx context.Context, i *incident) error {
 	now, every := f.now(), f.Policy.Limits().RepeatAlertsEvery
 	missed, due := f.ledger.Claim(i.problem(), i.record.ID(), now, every)
-	f.log.decision(i, due && f.Slack.IsZero())
+	f.log.decision(ctx, i, due && f.Slack.IsZero())
 	if !due || f.Slack.IsZero() {
 		return nil
 	}

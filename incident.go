@@ -239,9 +239,14 @@ func (i *incident) facts() []notify.Fact {
 	r := i.record
 	var facts []notify.Fact
 	for _, f := range []notify.Fact{
-		{Name: "Who", Value: r.Principal}, {Name: "Lacks", Value: r.Permission}, {Name: "On", Value: r.Resource},
-		{Name: "Image", Value: r.Image}, {Name: "Deployed by", Value: r.Caller}, {Name: "Region", Value: i.finding.Location},
-		{Name: "Cause", Value: string(i.obstacle.Cause)}, {Name: "Event", Value: r.Event},
+		{Name: "Who", Value: r.Principal},
+		{Name: "Lacks", Value: r.Permission},
+		{Name: "On", Value: r.Resource},
+		{Name: "Image", Value: r.Image},
+		{Name: "Deployed by", Value: r.Caller},
+		{Name: "Region", Value: i.finding.Location},
+		{Name: "Cause", Value: string(i.obstacle.Cause)},
+		{Name: "Event", Value: r.Event},
 	} {
 		if f.Value != "" {
 			facts = append(facts, f)

@@ -34,7 +34,8 @@ func newLogger(out io.Writer) *logger {
 			}
 			switch a.Key {
 			case slog.LevelKey:
-				return slog.String("severity", severities[a.Value.Any().(slog.Level)])
+				level, _ := a.Value.Any().(slog.Level)
+				return slog.String("severity", severities[level])
 			case slog.MessageKey:
 				a.Key = "message"
 			}
@@ -49,7 +50,7 @@ var severities = map[slog.Level]string{
 
 // decision tells what became of an incident. Where no channel would tell
 // anybody, the line is the alert, with the command to run.
-func (l *logger) decision(i *incident, alone bool) {
+func (l *logger) decision(ctx context.Context, i *incident, alone bool) {
 	r, level := i.record, slog.LevelInfo
 	attrs := []slog.Attr{
 		slog.String("event", r.Event), slog.String("kind", r.Kind), slog.String("verdict", r.Verdict),
@@ -69,11 +70,11 @@ func (l *logger) decision(i *incident, alone bool) {
 	if r.Error != "" {
 		attrs = append(attrs, slog.String("error", r.Error))
 	}
-	l.lines.LogAttrs(context.Background(), level, i.title()+": "+i.why(), attrs...)
+	l.lines.LogAttrs(ctx, level, i.title()+": "+i.why(), attrs...)
 }
 
 // retry tells that an event could not be finished and must come again.
-func (l *logger) retry(d delivery, err error) {
-	l.lines.LogAttrs(context.Background(), slog.LevelWarn, "the event must come again",
+func (l *logger) retry(ctx context.Context, d delivery, err error) {
+	l.lines.LogAttrs(ctx, slog.LevelWarn, "the event must come again",
 		slog.String("event", d.id), slog.String("error", err.Error()))
 }

@@ -24,7 +24,7 @@ type slackServer struct {
 func newSlackServer(t testing.TB, answers string) *slackServer {
 	t.Helper()
 	s := &slackServer{}
-	for _, word := range strings.Fields(answers) {
+	for word := range strings.FieldsSeq(answers) {
 		status, err := strconv.Atoi(word)
 		if err != nil {
 			t.Fatal(err)

@@ -18,10 +18,14 @@ func TestSpend(t *testing.T) {
 		event string
 		want  bool
 	}{
-		{0, "a", true}, {0, "b", true}, {0, "c", false},
+		{0, "a", true},
+		{0, "b", true},
+		{0, "c", false},
 		{time.Minute, "a", true}, // the same event again costs nothing
 		{59 * time.Minute, "c", false},
-		{time.Hour, "c", true}, {time.Hour, "d", true}, {time.Hour, "e", false},
+		{time.Hour, "c", true},
+		{time.Hour, "d", true},
+		{time.Hour, "e", false},
 	} {
 		if got := m.Spend(step.event, noon.Add(step.after), 2); got != step.want {
 			t.Errorf("after %s, event %s: got %t, want %t", step.after, step.event, got, step.want)

@@ -50,7 +50,8 @@ func TestNothingElseCanBeWritten(t *testing.T) {
 				_, _ = access.Principal.UnmarshalText([]byte(member)), access.Resource.UnmarshalText([]byte(resource))
 				plan := NewPlan(must(iam.ParseKind(word)), access)
 				grant, err := plan.Grant(self)
-				if refused := (*RefusedError)(nil); err != nil {
+				if err != nil {
+					refused := (*RefusedError)(nil)
 					if !errors.As(err, &refused) || refused.Cause == "" || refused.Why == "" || grant != (Grant{}) {
 						t.Errorf("%s, %q, %q: got %+v and %v, want a reasoned refusal", word, member, resource, grant, err)
 					}

@@ -18,6 +18,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/testing/protocmp"
+	"google.golang.org/protobuf/types/known/fieldmaskpb"
 
 	"github.com/pullfix/pullfix/emulator"
 	"github.com/pullfix/pullfix/emulator/emulatortest"
@@ -104,6 +105,28 @@ func TestGrantAddsOneMemberAndChangesNothingElse(t *testing.T) {
 	}
 	if wantChange := (Change{Added: true, EtagBefore: encode(before), EtagAfter: encode(after)}); change != wantChange {
 		t.Errorf("got %+v, want %+v", change, wantChange)
+	}
+}
+
+// TestGrantKeepsAuditConfigs sets an audit configuration as an administrator
+// would, and wants to find it after a grant.
+func TestGrantKeepsAuditConfigs(t *testing.T) {
+	cloud, _, granter := start(t, world)
+	policy := cloud.Policies()[repository]
+	policy.AuditConfigs = []*iampb.AuditConfig{{
+		Service:         "artifactregistry.googleapis.com",
+		AuditLogConfigs: []*iampb.AuditLogConfig{{LogType: iampb.AuditLogConfig_DATA_READ, ExemptedMembers: []string{"user:ann@example.com"}}},
+	}}
+	if _, err := granter.Policies.SetIamPolicy(t.Context(), &iampb.SetIamPolicyRequest{
+		Resource: repository, Policy: policy, UpdateMask: &fieldmaskpb.FieldMask{Paths: []string{"bindings", "etag", "audit_configs"}},
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := granter.Grant(t.Context(), must(planned().Grant(iam.Principal{}))); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(policy.AuditConfigs, cloud.Policies()[repository].GetAuditConfigs(), protocmp.Transform()); diff != "" {
+		t.Errorf("audit configs -want +got\n%s", diff)
 	}
 }
 

@@ -73,21 +73,33 @@ func TestDecide(t *testing.T) {
 		}), Alert, ""},
 		{"no role would help", header + allowApps, change(func(q *Request) { q.Role = iam.Role{} }), Alert, ""},
 		{"writer is not named", header + allowApps, change(func(q *Request) { q.Role = iam.ArtifactWriter }), Alert, ""},
-		{"writer is named", header + strings.Replace(allowApps, "members:", "roles: [roles/artifactregistry.writer]\n    members:", 1),
-			change(func(q *Request) { q.Role = iam.ArtifactWriter }), Grant, "apps"},
+		{
+			"writer is named", header + strings.Replace(allowApps, "members:", "roles: [roles/artifactregistry.writer]\n    members:", 1),
+			change(func(q *Request) { q.Role = iam.ArtifactWriter }), Grant, "apps",
+		},
 		{"the project that deploys is unknown to an allow", header + allowApps, change(func(q *Request) { q.From = iam.Project{} }), Alert, ""},
-		{"the project that deploys is unknown to a deny", header + allowApps + "deny: [{name: d, from: [projects/evil]}]",
-			change(func(q *Request) { q.From, q.FromNumber = iam.Project{}, iam.Project{} }), Alert, "d"},
+		{
+			"the project that deploys is unknown to a deny", header + allowApps + "deny: [{name: d, from: [projects/evil]}]",
+			change(func(q *Request) { q.From, q.FromNumber = iam.Project{}, iam.Project{} }), Alert, "d",
+		},
 		{"a deny by number", header + allowApps + "deny: [{name: d, from: [projects/111]}]", failing(), Alert, "d"},
 		{"a deny by number of another project", header + allowApps + "deny: [{name: d, from: [projects/112]}]", failing(), Grant, "apps"},
-		{"a deny by a number that is unknown", header + allowApps + "deny: [{name: d, from: [projects/112]}]",
-			change(func(q *Request) { q.FromNumber = iam.Project{} }), Alert, "d"},
-		{"a repository named by project number passes no allow", header + strings.ReplaceAll(allowApps, "projects/shared/", "projects/s*/"),
-			change(func(q *Request) { q.To = must(iam.ParseResource("projects/900/locations/us/repositories/apps")) }), Alert, ""},
-		{"a repository named by project number is denied", header + "deny: [{name: d, to: [projects/vault/**]}]",
-			change(func(q *Request) { q.To = must(iam.ParseResource("projects/900/locations/us/repositories/apps")) }), Alert, "d"},
-		{"an ignore does not match the unknown", header + "ignore: [{name: i, to: [projects/shared/**]}]",
-			change(func(q *Request) { q.To = iam.Resource{} }), Alert, ""},
+		{
+			"a deny by a number that is unknown", header + allowApps + "deny: [{name: d, from: [projects/112]}]",
+			change(func(q *Request) { q.FromNumber = iam.Project{} }), Alert, "d",
+		},
+		{
+			"a repository named by project number passes no allow", header + strings.ReplaceAll(allowApps, "projects/shared/", "projects/s*/"),
+			change(func(q *Request) { q.To = must(iam.ParseResource("projects/900/locations/us/repositories/apps")) }), Alert, "",
+		},
+		{
+			"a repository named by project number is denied", header + "deny: [{name: d, to: [projects/vault/**]}]",
+			change(func(q *Request) { q.To = must(iam.ParseResource("projects/900/locations/us/repositories/apps")) }), Alert, "d",
+		},
+		{
+			"an ignore does not match the unknown", header + "ignore: [{name: i, to: [projects/shared/**]}]",
+			change(func(q *Request) { q.To = iam.Resource{} }), Alert, "",
+		},
 		{"an exact member", header + strings.Replace(allowApps, "cloud-run-agent",
 			`"serviceAccount:service-111@serverless-robot-prod.iam.gserviceaccount.com"`, 1), failing(), Grant, "apps"},
 	} {
@@ -110,8 +122,10 @@ func TestModeIsTheStricter(t *testing.T) {
 		file, rule string
 		want       Mode
 	}{
-		{"enforce", "enforce", Enforce}, {"enforce", "observe", Observe},
-		{"observe", "enforce", Observe}, {"observe", "observe", Observe},
+		{"enforce", "enforce", Enforce},
+		{"enforce", "observe", Observe},
+		{"observe", "enforce", Observe},
+		{"observe", "observe", Observe},
 	} {
 		p, err := Parse("rules.yaml", []byte("apiVersion: pullfix/v1\nmode: "+test.file+"\n"+rule(test.rule)))
 		if err != nil {
