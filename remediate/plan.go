@@ -46,6 +46,7 @@ func (p Plan) Commands() (gcloud, terraform string) { return commands(p.Binding)
 type fix struct {
 	role   iam.Role
 	on     []iam.ResourceType
+	to     iam.Class // the only members that the failure can be about; zero is any service account
 	reason string
 	manual bool // pullfix never writes it
 }
@@ -56,7 +57,7 @@ var runTypes = []iam.ResourceType{iam.ServiceType, iam.JobType, iam.WorkerPoolTy
 // https://cloud.google.com/iam/docs/roles-permissions.
 var fixes = map[iam.Kind]fix{
 	iam.RunImage: {
-		role: iam.ArtifactReader, on: []iam.ResourceType{iam.RepositoryType},
+		role: iam.ArtifactReader, on: []iam.ResourceType{iam.RepositoryType}, to: iam.CloudRunAgents,
 		reason: "the Cloud Run service agent of the deploying project needs to read the repository that holds the image",
 	},
 	iam.ArtifactDownload: {
@@ -68,7 +69,7 @@ var fixes = map[iam.Kind]fix{
 		reason: "the caller needs to write to the repository",
 	},
 	iam.UpstreamSecret: {
-		role: iam.SecretAccessor, on: []iam.ResourceType{iam.SecretType},
+		role: iam.SecretAccessor, on: []iam.ResourceType{iam.SecretType}, to: iam.ArtifactRegistryAgents,
 		reason: "the Artifact Registry service agent needs to read the upstream credential of the remote repository",
 	},
 	iam.SecretAccess: {
@@ -157,6 +158,8 @@ func (p Plan) Grant(self iam.Principal) (Grant, error) {
 		return refuse("incomplete", "the resource is not known")
 	case !b.Member.IsServiceAccount():
 		return refuse("member", "%s is not a service account", b.Member)
+	case f.to != 0 && !b.Member.In(f.to):
+		return refuse("member", "%s is not a member of class %s, which %s is about", b.Member, f.to, p.Kind)
 	case !slices.Contains(f.on, b.Resource.Type()):
 		return refuse("resource", "%s is not a resource on which %s mends %s", b.Resource, b.Role, p.Kind)
 	case b.Resource.Project().GoogleOwned():

@@ -59,6 +59,9 @@ func TestNothingElseCanBeWritten(t *testing.T) {
 				}
 				granted++
 				b := grant.Binding()
+				if word == "run-image" && member != agent111 {
+					t.Errorf("%s could be written", b)
+				}
 				ok := strings.HasPrefix(member, "serviceAccount:") && b.Member != self && !b.Resource.Project().GoogleOwned()
 				typeOK := false
 				for _, typ := range allowed[b.Role] {

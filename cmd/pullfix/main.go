@@ -55,6 +55,6 @@ func newRoot() *cobra.Command {
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
-	root.AddCommand(newDemo(), newServe(), newEmulator(), newRules())
+	root.AddCommand(newDemo(), newServe(), newEmulator(), newExplain(), newRules())
 	return root
 }
