@@ -55,10 +55,20 @@ func commands(b iam.Binding) (gcloud, terraform string) {
 	if !ok || b.Role.IsZero() || b.Member.IsZero() {
 		return "", ""
 	}
-	return r.command(b), r.block(b)
+	return r.command(b, b.Member.String()), r.block(b)
 }
 
-func (r recipe) command(b iam.Binding) string {
+// Outline returns the gcloud command for a plan whose member is not known, with
+// the word MEMBER in its place, or "" where something else is not known either.
+func (p Plan) Outline() string {
+	r, ok := recipes[p.Binding.Resource.Type()]
+	if !ok || p.Binding.Role.IsZero() {
+		return ""
+	}
+	return r.command(p.Binding, "MEMBER")
+}
+
+func (r recipe) command(b iam.Binding, member string) string {
 	var s strings.Builder
 	fmt.Fprintf(&s, "gcloud %s add-iam-policy-binding %s", r.gcloud, b.Resource.ID())
 	if r.byName {
@@ -67,7 +77,7 @@ func (r recipe) command(b iam.Binding) string {
 	if location := b.Resource.Location(); location != "" {
 		fmt.Fprintf(&s, " \\\n  %s=%s", r.located, location)
 	}
-	fmt.Fprintf(&s, " \\\n  --member=%s \\\n  --role=%s", b.Member, b.Role)
+	fmt.Fprintf(&s, " \\\n  --member=%s \\\n  --role=%s", member, b.Role)
 	if r.conditional() {
 		s.WriteString(" \\\n  --condition=None")
 	}

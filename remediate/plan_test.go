@@ -103,4 +103,11 @@ func TestCommands(t *testing.T) {
 	if gcloud, terraform := p.Commands(); gcloud != "" || terraform != "" {
 		t.Errorf("a member that is not known: got %q and %q, want nothing to paste", gcloud, terraform)
 	}
+	if got, want := p.Outline(), strings.Replace(wantGcloud, agent111, "MEMBER", 1); got != want {
+		t.Errorf("outline -want +got\n%s", cmp.Diff(want, got))
+	}
+	p.Binding.Resource = iam.Resource{}
+	if got := p.Outline(); got != "" {
+		t.Errorf("nothing is known: got %q", got)
+	}
 }
