@@ -18,7 +18,7 @@ type unimplementedAccounts struct{ adminpb.UnimplementedIAMServer }
 // One exists unless the seed says that it is missing.
 func (c *catalog) accountName(name string) (string, error) {
 	full := c.canonical(name)
-	if !accountForm.pattern.MatchString(full) {
+	if !accountForm.pattern().MatchString(full) {
 		return "", invalid("Invalid form for the service account %q: want %s.", name, accountForm.want)
 	}
 	if c.missing["serviceAccount:"+accountEmail(full)] {

@@ -3,7 +3,6 @@ package emulator
 import (
 	"context"
 	"fmt"
-	"regexp"
 	"slices"
 	"sync"
 	"time"
@@ -21,7 +20,7 @@ const maxEntry = 256 << 10
 
 const wantLogName = "projects/P/logs/ID, or the same below organizations, folders or billingAccounts"
 
-var logNamePattern = regexp.MustCompile(`^(?:projects|organizations|folders|billingAccounts)/[^/\s]+/logs/[A-Za-z0-9_.%-]{1,512}$`)
+var logNamePattern = lazily(`^(?:projects|organizations|folders|billingAccounts)/[^/\s]+/logs/[A-Za-z0-9_.%-]{1,512}$`)
 
 // logs is Cloud Logging. Entries are only ever added and never changed.
 type logs struct {
@@ -135,7 +134,7 @@ func (l *logs) complete(req *loggingpb.WriteLogEntriesRequest, written *loggingp
 
 func checkEntry(e *loggingpb.LogEntry) error {
 	switch size := proto.Size(e); {
-	case !logNamePattern.MatchString(e.GetLogName()):
+	case !logNamePattern().MatchString(e.GetLogName()):
 		return invalid("The log name %q is malformed: want %s.", e.GetLogName(), wantLogName)
 	case e.GetResource().GetType() == "":
 		return invalid("A monitored resource must be specified for each log entry.")

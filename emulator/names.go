@@ -1,11 +1,20 @@
 package emulator
 
-import "regexp"
+import (
+	"regexp"
+	"sync"
+)
 
 // nameForm is the form of a full resource name.
 type nameForm struct {
 	want    string
-	pattern *regexp.Regexp
+	pattern func() *regexp.Regexp
+}
+
+// lazily compiles a pattern when it is first asked for: programs that link the
+// package and do not run it must start fast.
+func lazily(pattern string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(pattern) })
 }
 
 const (
@@ -16,7 +25,7 @@ const (
 )
 
 func newForm(want, pattern string) nameForm {
-	return nameForm{want, regexp.MustCompile(`^(?:` + pattern + `)$`)}
+	return nameForm{want, lazily(`^(?:` + pattern + `)$`)}
 }
 
 var (
@@ -43,7 +52,7 @@ const imagePath = `[a-z0-9]+(?:[._/-]+[a-z0-9]+)*`
 
 // parts returns what the form's groups hold.
 func (f nameForm) parts(name string) ([]string, bool) {
-	m := f.pattern.FindStringSubmatch(name)
+	m := f.pattern().FindStringSubmatch(name)
 	if m == nil {
 		return nil, false
 	}

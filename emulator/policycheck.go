@@ -1,7 +1,6 @@
 package emulator
 
 import (
-	"regexp"
 	"slices"
 	"strings"
 
@@ -24,9 +23,9 @@ const (
 const email = `[^\s:@\[\]/]+@[^\s:@\[\]/]+\.[^\s:@\[\]/]+`
 
 var (
-	rolePattern   = regexp.MustCompile(`^(?:(?:projects|organizations)/[^/\s]+/)?roles/[A-Za-z0-9_.]+$`)
-	hiddenPattern = regexp.MustCompile(`_withcond_[0-9a-f]{20}$`)
-	memberPattern = regexp.MustCompile(`^(?:allUsers|allAuthenticatedUsers` +
+	rolePattern   = lazily(`^(?:(?:projects|organizations)/[^/\s]+/)?roles/[A-Za-z0-9_.]+$`)
+	hiddenPattern = lazily(`_withcond_[0-9a-f]{20}$`)
+	memberPattern = lazily(`^(?:allUsers|allAuthenticatedUsers` +
 		`|(?:user|group):` + email +
 		`|serviceAccount:(?:` + email + `|[^\s:@\[\]/]+\.svc\.id\.goog\[[^\s\[\]/]+/[^\s\[\]/]+\])` +
 		`|deleted:(?:user|serviceAccount|group):` + email + `\?uid=[0-9]+` +
@@ -74,7 +73,7 @@ func checkBindings(bindings []*iampb.Binding) error {
 			return invalid("The condition of the binding of %q has no expression.", b.GetRole())
 		}
 		for _, member := range b.GetMembers() {
-			if !memberPattern.MatchString(member) {
+			if !memberPattern().MatchString(member) {
 				return invalid("The member %q is malformed: want %s.", member, wantMember)
 			}
 		}
@@ -87,9 +86,9 @@ func checkBindings(bindings []*iampb.Binding) error {
 func checkRoles(bindings []*iampb.Binding) error {
 	for _, b := range bindings {
 		switch role := b.GetRole(); {
-		case !rolePattern.MatchString(role):
+		case !rolePattern().MatchString(role):
 			return invalid("The role name %q is malformed: want %s.", role, wantRole)
-		case hiddenPattern.MatchString(role):
+		case hiddenPattern().MatchString(role):
 			return invalid("Role %s is not supported for this resource.", role)
 		}
 	}

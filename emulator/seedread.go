@@ -26,7 +26,7 @@ func (r *seedReader) name(key string, s scalar, form nameForm, parent *token.Tok
 	if !s.written() {
 		return "", r.errorAt(parent, fmt.Sprintf("%s: want %s, found nothing", key, form.want))
 	}
-	if !form.pattern.MatchString(s.text) {
+	if !form.pattern().MatchString(s.text) {
 		return "", r.errorAt(s.at, fmt.Sprintf("%s %q: want %s", key, s.text, form.want))
 	}
 	return s.text, nil
