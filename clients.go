@@ -65,6 +65,13 @@ func (l *lazy[T]) get(build func() (T, error)) (T, error) {
 	return v, err
 }
 
+// forget makes the next get build the value anew.
+func (l *lazy[T]) forget() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.made = false
+}
+
 func (c *clients) options() []option.ClientOption {
 	if c.settings.Endpoint == "" {
 		return nil
@@ -163,7 +170,10 @@ func (c *clients) send(ctx context.Context, m notify.Message) error {
 	if err != nil {
 		return err
 	}
-	return channel.Send(ctx, m)
+	if err = channel.Send(ctx, m); err != nil {
+		c.channel.forget() // the webhook may have been replaced
+	}
+	return err
 }
 
 const secretTimeout = 10 * time.Second

@@ -2,6 +2,7 @@ package pullfix
 
 import (
 	"bufio"
+	"context"
 	"encoding/base64"
 	"fmt"
 	"net"
@@ -208,5 +209,81 @@ func TestManyEventsAtOnce(t *testing.T) {
 	}
 	if n := strings.Count(changed(nil, policyText(s.cloud)), "service-111111111111@"); n != 1 {
 		t.Errorf("the member is in the policies %d times, want once", n)
+	}
+}
+
+// TestOneEventManyTimesAtOnce delivers one event again and again while it is
+// handled: one intent, one result, one message.
+func TestOneEventManyTimesAtOnce(t *testing.T) {
+	story, entry := load(t, "granted")
+	s := newStage(t, story)
+	const deliveries = 8
+	done := make(chan int, deliveries)
+	for range deliveries {
+		go func() { done <- s.send(t, "1", "binary", entry) }()
+	}
+	for range deliveries {
+		if status := <-done; status != http.StatusNoContent {
+			t.Errorf("got status %d", status)
+		}
+	}
+	written := 0
+	for _, e := range s.cloud.Entries() {
+		if strings.HasSuffix(e.GetLogName(), "/logs/pullfix") && e.GetJsonPayload().GetFields()["phase"].GetStringValue() != "intent" {
+			written++
+			if outcome := e.GetJsonPayload().GetFields()["outcome"].GetStringValue(); outcome != "applied" {
+				t.Errorf("got outcome %q, want applied in every result", outcome)
+			}
+		}
+	}
+	if written == 0 || strings.Count(s.records(t), "phase: ") != 2 {
+		t.Errorf("got records:\n%s\nwant an intent and a result", s.records(t))
+	}
+	if got := s.slack.told(); strings.Count(got, "Mended: ") != 1 || strings.Contains(got, "Action needed") {
+		t.Errorf("got messages:\n%s\nwant one", got)
+	}
+}
+
+// TestCallerHangsUp ends the request while the policy is written: the act goes
+// on, and its result is on record.
+func TestCallerHangsUp(t *testing.T) {
+	story, entry := load(t, "granted")
+	for n, f := range story.Files {
+		if f.Name == "seed.yaml" {
+			story.Files[n].Data = append(slices.Clip(f.Data), "latency: 100ms\n"...)
+		}
+	}
+	s := newStage(t, story)
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() {
+		for s.cloud.Calls()["SetIamPolicy"] == 0 {
+			time.Sleep(time.Millisecond)
+		}
+		cancel()
+	}()
+	_ = s.function.handle(ctx, delivery{id: "1", published: now, entry: entry})
+	if got := s.records(t); !strings.Contains(got, "outcome: applied") || strings.Contains(got, "outcome: failed") {
+		t.Errorf("got records:\n%s\nwant the result of the act", got)
+	}
+}
+
+func TestFloodOfFindingsIsOneAlert(t *testing.T) {
+	story, _ := load(t, "granted")
+	s := newStage(t, story)
+	var denied []string
+	for n := range 500 {
+		denied = append(denied, fmt.Sprintf(`{"resource":"projects/p/locations/l/repositories/r","permission":"artifactregistry.repositories.p%d"}`, n))
+	}
+	entry := `{"insertId":"1","logName":"projects/p/logs/cloudaudit.googleapis.com%2Fdata_access","timestamp":"2026-03-04T05:08:59Z","protoPayload":{` +
+		`"serviceName":"artifactregistry.googleapis.com","status":{"code":7,"message":"denied"},"authenticationInfo":{"principalEmail":"a@p.iam.gserviceaccount.com"},` +
+		`"authorizationInfo":[` + strings.Join(denied, ",") + `]}}`
+	if status := s.send(t, "1", "binary", []byte(entry)); status != http.StatusNoContent {
+		t.Errorf("got status %d", status)
+	}
+	if got := s.records(t); strings.Count(got, "phase: ") != 1 || !strings.Contains(got, "error: entry: 500 findings, want at most 20") {
+		t.Errorf("got records:\n%s\nwant one", got)
+	}
+	if got := strings.Count(s.slack.told(), "Action needed: "); got != 1 {
+		t.Errorf("got %d messages, want 1", got)
 	}
 }

@@ -98,7 +98,7 @@ func (f *function) receive(w http.ResponseWriter, r *http.Request) (delivery, er
 	}
 	r.Body = io.NopCloser(bytes.NewReader(body))
 	if r.Header.Get("Ce-Id") == "" && !strings.HasPrefix(r.Header.Get("Content-Type"), cloudevents.ApplicationCloudEventsJSON) {
-		return f.unwrap(r, body, delivery{}), nil
+		return f.unwrap(body, delivery{}), nil
 	}
 	event, err := cehttp.NewEventFromHTTPRequest(r)
 	if err == nil {
@@ -113,9 +113,10 @@ func (f *function) receive(w http.ResponseWriter, r *http.Request) (delivery, er
 		d.entry = event.Data()
 		return f.complete(d, body), nil
 	case typePubSub:
-		return f.unwrap(r, event.Data(), d), nil
+		return f.unwrap(event.Data(), d), nil
 	default:
-		return f.damaged(r, body, fmt.Errorf("cloud event: type %q: want %s or %s", event.Type(), typePubSub, typeAudit)), nil
+		d.err = fmt.Errorf("cloud event: type %q: want %s or %s", event.Type(), typePubSub, typeAudit)
+		return f.complete(d, body), nil
 	}
 }
 
@@ -129,13 +130,15 @@ type pushed struct {
 	} `json:"message"`
 }
 
-func (f *function) unwrap(r *http.Request, data []byte, d delivery) delivery {
+func (f *function) unwrap(data []byte, d delivery) delivery {
 	var p pushed
-	if err := json.Unmarshal(data, &p); err != nil {
-		return f.damaged(r, data, fmt.Errorf("pub/sub message: %w", err))
+	err := json.Unmarshal(data, &p)
+	if err == nil && p.Message == nil {
+		err = errors.New(`key "message" is missing`)
 	}
-	if p.Message == nil {
-		return f.damaged(r, data, errors.New(`pub/sub message: key "message" is missing`))
+	if err != nil {
+		d.err = fmt.Errorf("pub/sub message: %w", err)
+		return f.complete(d, data)
 	}
 	d.id = cmp.Or(p.Message.ID, d.id)
 	if !p.Message.PublishTime.IsZero() {

@@ -2,6 +2,7 @@ package pullfix
 
 import (
 	"cmp"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -28,6 +29,7 @@ type incident struct {
 	obstacle remediate.Answer // what speaks against the grant
 	decision rules.Decision
 	record   audit.Record
+	key      string    // of the event and the finding, the same in every delivery
 	ruling   string    // the decision's reason, in a sentence
 	dated    time.Time // of the entry
 	audited  bool      // the entry is of an audit log
@@ -63,7 +65,8 @@ func newIncident(policy *rules.Policy, self iam.Principal, d delivery, event par
 	})
 	i.ruling = i.decision.Reason()
 	i.record = audit.Record{
-		Event: cmp.Or(event.ID, d.id), Log: event.Log, At: recordTime(d, event.At),
+		Phase: audit.PhaseDecision,
+		Event: bounded(cmp.Or(event.ID, d.id)), Log: bounded(event.Log), At: recordTime(d, event.At),
 		Kind: finding.Kind.String(), SourceProject: finding.Project.String(), Caller: event.Caller.String(),
 		Workload: finding.Workload, Principal: finding.Access.Principal.String(),
 		Permission: finding.Access.Permission.String(), Resource: finding.Access.Resource.String(),
@@ -74,20 +77,36 @@ func newIncident(policy *rules.Policy, self iam.Principal, d delivery, event par
 	if i.decision.Verdict == rules.Grant {
 		i.record.Mode = i.decision.Mode.String()
 	}
+	i.key = i.record.Key()
 	return i
+}
+
+// longestName is more than an insertId or a log name of Google's has
+// (https://cloud.google.com/logging/docs/reference/v2/rest/v2/LogEntry). A
+// longer one would make a record that Cloud Logging refuses.
+const longestName = 1024
+
+// bounded cuts what is too long, and keeps it apart from others by a hash.
+func bounded(name string) string {
+	if len(name) <= longestName {
+		return name
+	}
+	return fmt.Sprintf("%s…sha256:%x", strings.ToValidUTF8(name[:longestName/2], ""), sha256.Sum256([]byte(name)))
 }
 
 // unreadable is the incident of an entry that no retry can make readable.
 func unreadable(policy *rules.Policy, d delivery, err error) *incident {
 	const ruling = "the log entry could not be read, and another delivery would not change that"
-	return &incident{
+	i := &incident{
 		ruling: ruling, obstacle: remediate.Answer{Cause: causeUnreadable, Why: err.Error()},
 		record: audit.Record{
-			Event: d.id, At: d.published, Verdict: rules.Alert.String(), Mode: policy.Mode().String(),
+			Phase: audit.PhaseDecision, Event: bounded(d.id), At: d.published, Verdict: rules.Alert.String(), Mode: policy.Mode().String(),
 			PolicyDigest: policy.Digest(), Reason: ruling,
 			Error: err.Error(), Version: audit.FormatVersion,
 		},
 	}
+	i.key = i.record.Key()
+	return i
 }
 
 // recordTime dates the record like the entry, so that every delivery writes
@@ -117,11 +136,19 @@ func (i *incident) doubt(now time.Time) {
 	case i.finding.Doubt != "":
 		i.obstacle = remediate.Answer{Cause: remediate.Cause(i.finding.Cause), Why: i.finding.Doubt}
 	case i.obstacle.Cause != remediate.WouldHelp:
+	case i.finding.Kind != iam.RunImage:
+		i.obstacle = remediate.Answer{Cause: remediate.NotGrantable, Why: i.plan.Reason + "; pullfix explains this kind, and does not grant it"}
 	case !i.audited:
 		i.obstacle = remediate.Answer{Cause: causeNotAudit, Why: "the entry is of a log that anybody may write: only an audit log can lead to a grant"}
 	case i.dated.IsZero() || i.dated.Sub(now) > clockSkew:
 		i.obstacle = remediate.Answer{Cause: causeUndated, Why: "the entry has no timestamp, or one in the future"}
 	}
+}
+
+// lifted reports whether the rule allows the grant although a live check could
+// not be made. The record keeps the cause.
+func (i *incident) lifted() bool {
+	return i.obstacle.Cause == remediate.Unverified && i.decision.Unverified()
 }
 
 // settle puts what was found into the record.
@@ -150,8 +177,12 @@ func (i *incident) applied(change remediate.Change, err error) {
 	switch {
 	case err == nil && change.Added:
 		i.record.Outcome = audit.OutcomeApplied
+		if !i.lifted() {
+			i.obstacle = remediate.Answer{}
+		}
 	case err == nil:
 		i.record.Outcome = audit.OutcomeAlreadyHeld
+		i.obstacle = remediate.Answer{Cause: remediate.AlreadyHeld, Why: "somebody else gave the member the role meanwhile"}
 	case errors.As(err, &transient):
 		i.record.Outcome, i.record.Error = audit.OutcomeFailed, err.Error()
 	default:
@@ -177,10 +208,17 @@ func (i *incident) resume(ended string) error {
 	return nil
 }
 
-// problem is the same for every event that the same fix would mend.
+// problem is the same for every event that the same fix would mend. A change
+// that was made is a matter of its own: nobody must miss one.
 func (i *incident) problem() string {
-	r := i.record
-	return strings.Join([]string{r.Kind, r.SourceProject, r.Principal, r.Resource, r.Image, r.Outcome, string(i.obstacle.Cause)}, "\x00")
+	r, event := i.record, ""
+	if r.Outcome == audit.OutcomeApplied {
+		event = i.key
+	}
+	sum := sha256.Sum256([]byte(strings.Join([]string{
+		r.Kind, r.SourceProject, r.Principal, r.Resource, r.Image, r.Outcome, string(i.obstacle.Cause), event,
+	}, "\x00")))
+	return string(sum[:])
 }
 
 // message is what people are told.

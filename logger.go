@@ -16,8 +16,9 @@ func newFunction(s settings.Settings, out io.Writer) *function {
 	return &function{
 		Settings: s,
 		clients:  &clients{settings: s, calls: remediate.DefaultCalls},
-		log:      newLogger(out),
-		now:      time.Now,
+		events:   newLocks(), resources: newLocks(),
+		log: newLogger(out),
+		now: time.Now,
 	}
 }
 

@@ -50,22 +50,29 @@ func TestWireFormat(t *testing.T) {
 func TestIDsAreThoseOfTheEventAndItsFinding(t *testing.T) {
 	base := record()
 	same := base
-	same.Outcome, same.Phase, same.Reason, same.EtagAfter = OutcomeAlreadyHeld, PhaseDecision, "another", ""
+	same.Outcome, same.Reason, same.EtagAfter = OutcomeAlreadyHeld, "another", ""
 	if base.ID() != same.ID() {
-		t.Error("a redelivery that finds the role held has another id: it would write a second line")
+		t.Error("the same phase of the same event has another id: a redelivery would write a second line")
 	}
 	for name, change := range map[string]func(*Record){
 		"intent":    func(r *Record) { r.Phase = PhaseIntent },
+		"decision":  func(r *Record) { r.Phase = PhaseDecision },
 		"failed":    func(r *Record) { r.Outcome = OutcomeFailed },
 		"event":     func(r *Record) { r.Event = "other" },
 		"log":       func(r *Record) { r.Log = "other" },
+		"project":   func(r *Record) { r.SourceProject = "other" },
 		"principal": func(r *Record) { r.Principal = "other" },
 		"resource":  func(r *Record) { r.Resource = "other" },
+		"image":     func(r *Record) { r.Image = "other" },
 	} {
 		other := base
 		change(&other)
 		if other.ID() == base.ID() {
 			t.Errorf("%s differs, but the id does not", name)
+		}
+		phase := name == "intent" || name == "decision" || name == "failed"
+		if (other.Key() == base.Key()) != phase {
+			t.Errorf("%s differs: got the same key %t, want %t", name, !phase, phase)
 		}
 	}
 }

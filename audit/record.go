@@ -61,19 +61,23 @@ type Record struct {
 	Version       string    `json:"version"` // of this format
 }
 
+// Key names what the record is about, whatever became of it: one finding of
+// one event.
+func (r Record) Key() string { return r.hash("") }
+
 // ID is the same for every delivery of the same event, so that a redelivery
-// writes no second line. A failure that may pass has an id of its own: the
-// result that follows it must not be taken for its repetition.
+// writes no second line. What differs by phase, or is a failure that may pass,
+// has an id of its own: a later truth must not be taken for its repetition.
 func (r Record) ID() string {
-	slot := "close"
-	switch {
-	case r.Phase == PhaseIntent:
-		slot = PhaseIntent
-	case r.Outcome == OutcomeFailed:
-		slot = OutcomeFailed
+	if r.Outcome == OutcomeFailed {
+		return r.hash(OutcomeFailed)
 	}
+	return r.hash(r.Phase)
+}
+
+func (r Record) hash(slot string) string {
 	sum := sha256.Sum256([]byte(strings.Join([]string{
-		slot, r.Log, r.Event, r.Kind, r.Principal, r.Permission, r.Resource,
+		slot, r.Log, r.Event, r.Kind, r.SourceProject, r.Principal, r.Permission, r.Resource, r.Image,
 	}, "\x00")))
 	return hex.EncodeToString(sum[:16])
 }

@@ -16,7 +16,9 @@ type Memory struct {
 	mu       sync.Mutex
 	grants   expiring[struct{}] // by event
 	problems expiring[told]     // by problem
-	ended    expiring[string]   // the end by event
+	told     expiring[struct{}] // by event
+	begun    expiring[string]   // what was begun, by event
+	ended    expiring[string]   // how it ended, by event
 }
 
 // told says about which event of a problem somebody was told, and how many
@@ -51,17 +53,25 @@ func (m *Memory) Spend(event string, now time.Time, perHour int) bool {
 	return true
 }
 
+// Refund gives back what an event took out of the budget, when it came to
+// nothing.
+func (m *Memory) Refund(event string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.grants.items, event)
+}
+
 // Claim reports whether the caller must tell somebody about the problem now,
-// and how many other events of it came untold since the last time. Whoever
-// fails to tell must call [Memory.Release].
+// and how many other events of it came untold since the last time. Nobody is
+// told twice about one event. Whoever fails to tell must call [Memory.Release].
 func (m *Memory) Claim(problem, event string, now time.Time, every time.Duration) (missed int, ok bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	last, known := m.problems.get(problem, now)
-	switch {
-	case known && last.event == event:
+	if _, done := m.told.get(event, now); done {
 		return 0, false
-	case known && now.Sub(last.at) < every:
+	}
+	last, known := m.problems.get(problem, now)
+	if known && now.Sub(last.at) < every {
 		last.missed++
 		m.problems.put(problem, last, now, 2*every)
 		return 0, false
@@ -71,6 +81,7 @@ func (m *Memory) Claim(problem, event string, now time.Time, every time.Duration
 		next.before = &last
 	}
 	m.problems.put(problem, next, now, 2*every)
+	m.told.put(event, struct{}{}, now, eventMemory)
 	return last.missed, true
 }
 
@@ -80,13 +91,29 @@ func (m *Memory) Release(problem, event string, now time.Time, every time.Durati
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	last, known := m.problems.get(problem, now)
-	switch {
-	case !known || last.event != event:
-	case last.before != nil:
-		m.problems.put(problem, *last.before, now, 2*every)
-	default:
-		delete(m.problems.items, problem)
+	if !known || last.event != event {
+		return
 	}
+	delete(m.told.items, event)
+	if last.before == nil {
+		delete(m.problems.items, problem)
+		return
+	}
+	m.problems.put(problem, *last.before, now, 2*every)
+}
+
+// Begin remembers that an act about an event was begun, in the caller's words.
+func (m *Memory) Begin(event, with string, now time.Time) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.begun.put(event, with, now, eventMemory)
+}
+
+// Begun returns what the last Begin was told, and whether there was one.
+func (m *Memory) Begun(event string, now time.Time) (with string, ok bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.begun.get(event, now)
 }
 
 // End remembers how the act about an event ended, in the caller's words.
@@ -96,13 +123,11 @@ func (m *Memory) End(event, end string, now time.Time) {
 	m.ended.put(event, end, now, eventMemory)
 }
 
-// Ended returns what End was told, or "" where nothing was done about the event
-// yet.
-func (m *Memory) Ended(event string, now time.Time) string {
+// Ended returns what End was told, and whether it was.
+func (m *Memory) Ended(event string, now time.Time) (end string, ok bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	end, _ := m.ended.get(event, now)
-	return end
+	return m.ended.get(event, now)
 }
 
 // expiring is a map whose items go away with time.

@@ -31,6 +31,10 @@ func TestSpend(t *testing.T) {
 			t.Errorf("after %s, event %s: got %t, want %t", step.after, step.event, got, step.want)
 		}
 	}
+	m.Refund("d")
+	if !m.Spend("e", noon.Add(time.Hour), 2) {
+		t.Error("what was given back cannot be spent")
+	}
 	if m.Spend("x", noon.Add(48*time.Hour), 0) {
 		t.Error("a budget of none was spent")
 	}
@@ -51,8 +55,11 @@ func TestClaim(t *testing.T) {
 	claim("d", every, 2, true) // two came between
 	claim("e", every+time.Hour, 0, false)
 	claim("f", 10*every, 0, true) // long forgotten
-	if _, ok := m.Claim("another problem", "a", noon, every); !ok {
+	if _, ok := m.Claim("another problem", "g", noon, every); !ok {
 		t.Error("another problem was taken for the same")
+	}
+	if _, ok := m.Claim("a third problem", "g", noon, every); ok {
+		t.Error("somebody was told twice about one event")
 	}
 }
 
@@ -80,17 +87,22 @@ func TestReleaseMakesTheEventDueAgain(t *testing.T) {
 	}
 }
 
-func TestEnded(t *testing.T) {
+func TestBeginAndEnd(t *testing.T) {
 	var m Memory
-	if got := m.Ended("a", noon); got != "" {
-		t.Errorf("got %q before the end", got)
-	}
-	m.End("a", "applied", noon)
-	if got := m.Ended("a", noon.Add(eventMemory-1)); got != "applied" {
-		t.Errorf("got %q, want applied", got)
-	}
-	if got := m.Ended("a", noon.Add(eventMemory)); got != "" {
-		t.Errorf("got %q after its time", got)
+	for name, of := range map[string]struct {
+		set func(event, words string, now time.Time)
+		get func(event string, now time.Time) (string, bool)
+	}{"begin": {m.Begin, m.Begun}, "end": {m.End, m.Ended}} {
+		if got, ok := of.get("a", noon); ok {
+			t.Errorf("%s: got %q before it", name, got)
+		}
+		of.set("a", "words", noon)
+		if got, ok := of.get("a", noon.Add(eventMemory-1)); !ok || got != "words" {
+			t.Errorf("%s: got %q, %t, want words", name, got, ok)
+		}
+		if got, ok := of.get("a", noon.Add(eventMemory)); ok {
+			t.Errorf("%s: got %q after its time", name, got)
+		}
 	}
 }
 
@@ -100,7 +112,7 @@ func TestMemoryIsBounded(t *testing.T) {
 	for n := range 10_000 {
 		now = now.Add(time.Hour)
 		m.End(fmt.Sprint(n), "applied", now)
-		m.Claim(fmt.Sprint(n), "e", now, every)
+		m.Claim(fmt.Sprint(n), fmt.Sprint(n), now, every)
 	}
 	if n := len(m.ended.items); n > 2*leastLimit+2*24*7 {
 		t.Errorf("%d endings are kept, of which at most %d can be asked for", n, 24*7)

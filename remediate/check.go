@@ -43,6 +43,7 @@ const (
 	Spoof             Cause = "spoof"              // the member belongs to another project than the entry
 	RepositoryMissing Cause = "repository-missing" // there is nothing to grant on
 	ImageMissing      Cause = "image-missing"      // the image would not be found with the role either
+	DownloadRule      Cause = "download-rule"      // a rule of the repository denies the download
 	AlreadyHeld       Cause = "already-held"       // the member holds the role, or one that contains it
 	Unverified        Cause = "unverified"         // something that matters could not be read
 )
@@ -62,7 +63,7 @@ func (c *Checker) Check(ctx context.Context, q Question) (Answer, error) {
 		return Answer{}, err
 	}
 	for _, judge := range []func(Question, evidence) Answer{
-		judgeOwner, judgeRepository, judgeImage, judgePolicy, judgeUnread,
+		judgeOwner, judgeRepository, judgeImage, judgeRules, judgePolicy, judgeUnread,
 	} {
 		if a := judge(q, e); a.Cause != WouldHelp {
 			return a, nil
@@ -76,6 +77,7 @@ type evidence struct {
 	project    reading[*resourcemanagerpb.Project]
 	repository reading[*artifactregistrypb.Repository]
 	image      reading[any]
+	rules      reading[[]*artifactregistrypb.Rule]
 	policy     reading[*iampb.Policy]
 }
 
@@ -131,6 +133,11 @@ func (c *Checker) gather(ctx context.Context, q Question) (e evidence, err error
 			return c.Registry.GetIamPolicy(ctx, policyRequest(b.Resource), once)
 		})
 	})
+	reads.Go(func() error {
+		return look(ctx, c.Calls, &e.rules, "the rules of "+b.Resource.String(), func(ctx context.Context) ([]*artifactregistrypb.Rule, error) {
+			return c.listRules(ctx, b.Resource)
+		})
+	})
 	if q.Image.Repository() == b.Resource {
 		reads.Go(func() error {
 			return look(ctx, c.Calls, &e.image, q.Image.String(), func(ctx context.Context) (any, error) {
@@ -139,6 +146,17 @@ func (c *Checker) gather(ctx context.Context, q Question) (e evidence, err error
 		})
 	}
 	return e, reads.Wait()
+}
+
+func (c *Checker) listRules(ctx context.Context, of iam.Resource) ([]*artifactregistrypb.Rule, error) {
+	var rules []*artifactregistrypb.Rule
+	for rule, err := range c.Registry.ListRules(ctx, &artifactregistrypb.ListRulesRequest{Parent: of.String()}, once).All() {
+		if err != nil {
+			return nil, err
+		}
+		rules = append(rules, rule)
+	}
+	return rules, nil
 }
 
 // pull asks for what a pull would ask for: the digest, else the tag.
@@ -185,6 +203,23 @@ func judgeImage(_ Question, e evidence) Answer {
 	return Answer{ImageMissing, fmt.Sprintf("the image %s does not exist in its repository: check the name, the tag or the digest; a grant would not help", e.image.of)}
 }
 
+// judgeRules looks for a rule that refuses the download whatever the member
+// holds. One with a condition may speak of something else, so it only makes
+// the help doubtful.
+func judgeRules(q Question, e evidence) Answer {
+	for _, rule := range e.rules.answer {
+		about := rule.GetPackageId() == "" || rule.GetPackageId() == q.Image.Package()
+		if rule.GetAction() != artifactregistrypb.Rule_DENY || rule.GetOperation() != artifactregistrypb.Rule_DOWNLOAD || !about {
+			continue
+		}
+		if c := rule.GetCondition(); c != nil {
+			return Answer{Unverified, fmt.Sprintf("the rule %s denies downloads on a condition (%s), so it cannot be told whether the grant would help", rule.GetName(), c.GetExpression())}
+		}
+		return Answer{DownloadRule, fmt.Sprintf("the rule %s denies the download and beats every grant: change the rule", rule.GetName())}
+	}
+	return Answer{}
+}
+
 func judgePolicy(q Question, e evidence) Answer {
 	if e.policy.state != found {
 		return Answer{}
@@ -210,6 +245,9 @@ func judgeUnread(q Question, e evidence) Answer {
 	}
 	if e.image.state == hidden {
 		unread = append(unread, e.image.of)
+	}
+	if e.rules.state == hidden {
+		unread = append(unread, e.rules.of)
 	}
 	if e.policy.state != found {
 		unread = append(unread, e.policy.of)

@@ -35,7 +35,7 @@ var recipes = map[iam.ResourceType]recipe{
 		resource: "google_cloud_run_v2_job_iam_member", argument: "name",
 	},
 	iam.WorkerPoolType: {
-		gcloud: "beta run worker-pools", located: "--region", byName: true,
+		// gcloud has no command for policies of worker pools.
 		resource: "google_cloud_run_v2_worker_pool_iam_member", argument: "name",
 	},
 	iam.ServiceAccountType: {
@@ -69,6 +69,9 @@ func (p Plan) Outline() string {
 }
 
 func (r recipe) command(b iam.Binding, member string) string {
+	if r.gcloud == "" {
+		return ""
+	}
 	var s strings.Builder
 	fmt.Fprintf(&s, "gcloud %s add-iam-policy-binding %s", r.gcloud, b.Resource.ID())
 	if r.byName {

@@ -84,6 +84,11 @@ func start(t testing.TB, seed string) (*emulator.Cloud, *Checker, *Granter) {
 	return cloud, &Checker{Registry: registry, Projects: projects, Calls: quick}, &Granter{Policies: registry, Calls: quick}
 }
 
+// withRule gives the repository a rule.
+func withRule(rule string) string {
+	return strings.Replace(world, "    policy:\n", "    rules: ["+rule+"]\n    policy:\n", 1)
+}
+
 // withFaults appends faults to a seed.
 func withFaults(seed string, faults ...string) string {
 	return seed + "faults:\n  - " + strings.Join(faults, "\n  - ") + "\n"
@@ -332,6 +337,11 @@ func TestCheck(t *testing.T) {
 		{name: "a project that is not known", change: func(q *Question, _ *Plan) { q.Project = iam.Project{} }, want: Unverified, why: "could not read the project that deploys"},
 		{name: "a repository that may not be read", seed: withFaults(world, "{method: GetRepository, code: PERMISSION_DENIED, times: 9}"), want: Unverified, why: "could not read " + repository},
 		{name: "an image that may not be read", seed: withFaults(world, "{method: GetTag, code: PERMISSION_DENIED, times: 9}"), want: Unverified, why: "could not read " + base + "web:v1"},
+		{name: "a rule denies the download", seed: withRule("{action: DENY, operation: DOWNLOAD}"), want: DownloadRule, why: "denies the download"},
+		{name: "a rule denies the download of this package", seed: withRule("{action: DENY, operation: DOWNLOAD, package: web}"), want: DownloadRule},
+		{name: "a rule denies the download of another package", seed: withRule("{action: DENY, operation: DOWNLOAD, package: other}")},
+		{name: "a rule allows the download", seed: withRule("{action: ALLOW, operation: DOWNLOAD}")},
+		{name: "rules that may not be read", seed: withFaults(world, "{method: ListRules, code: PERMISSION_DENIED, times: 9}"), want: Unverified, why: "could not read the rules of"},
 		{name: "a policy that may not be read", seed: withFaults(world, "{method: GetIamPolicy, code: PERMISSION_DENIED, times: 9}"), want: Unverified, why: "could not read the policy"},
 		{name: "reads that fail for a while", seed: withFaults(world, "{method: GetRepository, code: UNAVAILABLE, times: 2}", "{method: GetProject, code: INTERNAL, times: 1}")},
 	} {
@@ -359,7 +369,7 @@ func TestCheck(t *testing.T) {
 }
 
 func TestCheckFailsForNowWhenReadsDo(t *testing.T) {
-	for _, method := range []string{"GetProject", "GetRepository", "GetTag", "GetIamPolicy"} {
+	for _, method := range []string{"GetProject", "GetRepository", "GetTag", "ListRules", "GetIamPolicy"} {
 		t.Run(method, func(t *testing.T) {
 			_, checker, _ := start(t, withFaults(world, "{method: "+method+", code: UNAVAILABLE, times: 99}"))
 			_, err := checker.Check(t.Context(), Question{
@@ -388,7 +398,7 @@ func TestReadsOfACheckRunSideBySide(t *testing.T) {
 		t.Fatal(err)
 	}
 	if took := time.Since(began); took >= 4*latency {
-		t.Errorf("four reads of %s took %s: they ran one after another", latency, took)
+		t.Errorf("five reads of %s took %s: they ran one after another", latency, took)
 	}
 }
 

@@ -2,6 +2,7 @@ package rules
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/pullfix/pullfix/iam"
 )
@@ -69,6 +70,10 @@ func (r *rule) filings() []filing {
 				heads = append(heads, filingKey{of.side, wholeName, prefix})
 				tails = append(tails, filingKey{of.side, wholeName, prefix})
 				continue
+			}
+			// "projects/p/**" covers "projects/p", too.
+			if suffix == "" {
+				prefix = strings.TrimSuffix(prefix, "/")
 			}
 			heads = append(heads, filingKey{of.side, head, prefix})
 			tails = append(tails, filingKey{of.side, tail, suffix})

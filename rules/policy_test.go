@@ -237,7 +237,7 @@ func drawRequest(t *rapid.T) Request {
 		Role: rapid.SampledFrom([]iam.Role{{}, iam.ArtifactReader, iam.ArtifactWriter}).Draw(t, "role"),
 	}
 	_ = q.To.UnmarshalText([]byte(rapid.SampledFrom([]string{
-		"", "projects/r/locations/us/repositories/x", "projects/rr/locations/us/repositories/a-y", "projects/7/locations/us/repositories/x",
+		"", "projects/r", "projects/r/locations/us/repositories/x", "projects/rr/locations/us/repositories/a-y", "projects/7/locations/us/repositories/x",
 	}).Draw(t, "to")))
 	_ = q.Member.UnmarshalText([]byte(rapid.SampledFrom([]string{
 		"", "user:a@b.c", someMembers[3], "serviceAccount:x@p.iam.gserviceaccount.com",

@@ -6,6 +6,7 @@ import (
 	_ "embed"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -188,8 +189,12 @@ func (w *demoWorld) startFunction(ctx context.Context) error {
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- cmd.Wait() }()
-	w.stop = chain(w.stop, func() { <-ended })
-	return awaitFunction(w.function, ended, &log)
+	w.stop = chain(w.stop, func() {
+		if err := <-ended; err != nil && ctx.Err() == nil {
+			fmt.Fprintf(os.Stderr, "pullfix: demo: the function ended: %v\n", err)
+		}
+	})
+	return awaitFunction(ctx, w.function, ended, &log)
 }
 
 func chain(first, then func()) func() { return func() { first(); then() } }
@@ -199,12 +204,17 @@ func freePort() (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	return l.Addr().(*net.TCPAddr).Port, l.Close()
+	_, text, err := net.SplitHostPort(l.Addr().String())
+	if err != nil {
+		return 0, errors.Join(err, l.Close())
+	}
+	port, err := strconv.Atoi(text)
+	return port, errors.Join(err, l.Close())
 }
 
 const startLimit = 20 * time.Second
 
-func awaitFunction(url string, ended chan error, log *bytes.Buffer) error {
+func awaitFunction(ctx context.Context, url string, ended chan error, log *bytes.Buffer) error {
 	for deadline := time.Now().Add(startLimit); ; {
 		select {
 		case err := <-ended:
@@ -212,7 +222,11 @@ func awaitFunction(url string, ended chan error, log *bytes.Buffer) error {
 			return fmt.Errorf("the function ended: %w: %s", err, log)
 		case <-time.After(20 * time.Millisecond):
 		}
-		resp, err := http.Get(url)
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
+		if err != nil {
+			return err
+		}
+		resp, err := http.DefaultClient.Do(req)
 		if err == nil {
 			return resp.Body.Close()
 		}
@@ -290,8 +304,12 @@ type slackStandIn struct {
 // slackMessage is what a person would see of a message: its title and the
 // first command in it.
 type slackMessage struct {
-	Text   string
-	Blocks []struct{ Text struct{ Text string } }
+	Text   string `json:"text"`
+	Blocks []struct {
+		Text struct {
+			Text string `json:"text"`
+		} `json:"text"`
+	} `json:"blocks"`
 }
 
 func (m slackMessage) command() string {

@@ -216,7 +216,7 @@ func diffLines(before, after []string) []string {
 func wrap(text string, width int) []string {
 	var lines []string
 	line := ""
-	for _, word := range strings.Fields(text) {
+	for word := range strings.FieldsSeq(text) {
 		if line != "" && len(line)+1+len(word) <= width {
 			line += " " + word
 			continue

@@ -16,11 +16,7 @@ import (
 	"github.com/spf13/cobra"
 )
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	os.Exit(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
-}
+func main() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }
 
 const (
 	exitDone   = 0
@@ -31,7 +27,10 @@ const (
 // errFailed ends a command that has said itself what failed.
 var errFailed = errors.New("failed")
 
-func run(ctx context.Context, args []string, in io.Reader, out, errs io.Writer) int {
+// run carries out one command line, which an interrupt or SIGTERM ends.
+func run(args []string, in io.Reader, out, errs io.Writer) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
 	root := newRoot()
 	root.SetArgs(args)
 	root.SetIn(in)

@@ -24,6 +24,8 @@ var mayImport = map[string][]string{
 	"internal/settings": {"iam", "rules"},
 	"internal/arch":     {},
 
+	"docs": {"iam", "parse", "remediate", "rules"},
+
 	".":           {"*"},
 	"cmd/pullfix": {"*"},
 }
