@@ -64,7 +64,10 @@ func (v demoText) event(r demoResult) {
 		v.row("on", last.Resource)
 		v.row("image", last.Image)
 	}
-	v.row("decided", v.verdict(last)+plainCause(last)+byRule(last))
+	verdict, paint := v.verdict(last)
+	v.painted("decided", verdict+plainCause(last)+byRule(last), func(line string) string {
+		return strings.Replace(line, verdict, paint(verdict), 1)
+	})
 	v.row("why", last.Reason)
 	v.row("told", cmp.Or(r.told.Text, "nobody"))
 	v.command(r.told.command())
@@ -72,14 +75,14 @@ func (v demoText) event(r demoResult) {
 	v.diff(r.before, r.after)
 }
 
-func (v demoText) verdict(r audit.Record) string {
+func (v demoText) verdict(r audit.Record) (words string, paint func(string) string) {
 	switch {
 	case r.Outcome == audit.OutcomeApplied:
-		return v.paint.green("granted " + r.Role)
+		return "granted " + r.Role, v.paint.green
 	case r.Verdict == "alert":
-		return v.paint.red("alert")
+		return "alert", v.paint.red
 	default:
-		return v.paint.yellow(cmp.Or(r.Outcome, r.Verdict))
+		return cmp.Or(r.Outcome, r.Verdict), v.paint.yellow
 	}
 }
 
@@ -107,11 +110,14 @@ func recordWords(records []audit.Record) string {
 
 // row prints a word and a text, wrapped beside it.
 func (v demoText) row(word, text string) {
-	for n, line := range wrap(text, columns-indent) {
-		if n > 0 {
-			word = ""
-		}
-		fmt.Fprintf(v.out, "   %-*s%s\n", indent-3, word, line)
+	v.painted(word, text, func(line string) string { return line })
+}
+
+// painted prints a row whose lines are coloured after they are wrapped.
+func (v demoText) painted(word, text string, paint func(string) string) {
+	for _, line := range wrap(text, columns-indent) {
+		fmt.Fprintf(v.out, "   %-*s%s\n", indent-3, word, paint(line))
+		word = ""
 	}
 }
 
