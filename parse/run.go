@@ -1,0 +1,225 @@
+package parse
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/pullfix/pullfix/iam"
+)
+
+// statement is a message that says what went wrong, and the conditions that
+// repeat its end.
+type statement struct {
+	message    string
+	conditions []condition
+}
+
+// condition is a condition of a Cloud Run resource that is not met.
+type condition struct {
+	reason, message string
+}
+
+// statements returns what the status says, and the conditions of the response
+// that are not met, as version 1 writes them (status.conditions) and as
+// version 2 does (terminalCondition, conditions). They mostly repeat one
+// another, and each message is read once.
+func (e *entry) statements() []statement {
+	all := []statement{{message: e.message}}
+	add := func(n int32) {
+		if e.string(n, "status") != "False" && e.string(n, "state") != "CONDITION_FAILED" {
+			return
+		}
+		c := condition{reason: e.reason(n), message: e.string(n, "message")}
+		for i := range all {
+			if strings.HasSuffix(all[i].message, c.message) && all[i].message != "" {
+				all[i].conditions = append(all[i].conditions, c)
+				return
+			}
+		}
+		all = append(all, statement{message: c.message, conditions: []condition{c}})
+	}
+	response := e.object(e.proto, "response")
+	for _, list := range []int32{e.list(e.object(response, "status"), "conditions"), e.list(response, "conditions")} {
+		for c := range e.children(list) {
+			add(c)
+		}
+	}
+	if c := e.object(response, "terminalCondition"); c != absent {
+		add(c)
+	}
+	return all
+}
+
+func (e *entry) reason(n int32) string {
+	return cmp.Or(e.string(n, "reason"), e.string(n, "revisionReason"), e.string(n, "executionReason"))
+}
+
+// read finds the denials in a statement.
+func (s statement) read() []draft {
+	if s.message == "" {
+		return nil
+	}
+	text := clean(s.message)
+	drafts := sentences(text)
+	from := 0
+	for i := range drafts {
+		d := &drafts[i]
+		if d.led = leads(text, from, d.from) || s.repeats(text, d.from); d.led {
+			from = d.to
+		}
+		for _, c := range s.conditions {
+			if k, known := reasons[c.reason]; known && k != d.Kind {
+				d.doubt(CauseDisagrees, fmt.Sprintf("the condition's reason is %q", c.reason))
+			}
+		}
+	}
+	return drafts
+}
+
+// repeats reports whether a condition has the sentence where Cloud Run writes
+// it, whatever stands before it in the status.
+func (s statement) repeats(text string, at int) bool {
+	return slices.ContainsFunc(s.conditions, func(c condition) bool {
+		end := clean(c.message)
+		return strings.HasSuffix(text, end) && at >= len(text)-len(end) && leads(text, len(text)-len(end), at)
+	})
+}
+
+// reasons says which kind of failure the reason of a condition stands for, in
+// version 1 and in version 2.
+var reasons = map[string]iam.Kind{
+	"ContainerPermissionDenied": iam.RunImage, "CONTAINER_PERMISSION_DENIED": iam.RunImage,
+	"HealthCheckContainerError": iam.Startup, "HEALTH_CHECK_CONTAINER_ERROR": iam.Startup,
+	"ContainerMissing": iam.NotFound, "CONTAINER_MISSING": iam.NotFound,
+	"ContainerImageUnauthorized": iam.BinaryAuthorization, "CONTAINER_IMAGE_UNAUTHORIZED": iam.BinaryAuthorization,
+	"SecretsAccessCheckFailed": iam.SecretAccess, "SECRETS_ACCESS_CHECK_FAILED": iam.SecretAccess,
+}
+
+// leadIns are what Cloud Run writes before the sentence that says why.
+var leadIns = []pattern{
+	compile("ready condition status changed to false for {} {} with message"),
+	compile("revision {} is not ready and cannot serve traffic"),
+	compile("could not create or? update? cloud run service {}"),
+	compile("the service account used must be granted the secret manager secret accessor role roles {} at the secret project or higher level"),
+	compile("google"),
+}
+
+// leads reports whether only lead-ins and the paths of fields stand between
+// two places of a message.
+func leads(s string, at, to int) bool {
+	var m match
+	for {
+		if at = gap(s, at, true); at >= to || at < 0 {
+			return at == to
+		}
+		next := at
+		for k := range leadIns {
+			if leadIns[k].at(s, at, &m) {
+				next = m.to
+				break
+			}
+		}
+		if strings.HasPrefix(s[at:], "spec.") || strings.HasPrefix(s[at:], "template.") {
+			next = bareToken(s, at).to
+		}
+		if next == at {
+			return false
+		}
+		at = next
+	}
+}
+
+// deployment completes a denial in a deploy to Cloud Run.
+func (e *entry) deployment(d *draft, specs []int32) {
+	if p := d.Project; !p.IsZero() && !e.project.IsZero() && p != e.project && p != e.number && !otherReason(d.Kind) {
+		d.doubt(CauseDisagrees, fmt.Sprintf("the entry is of project %q, the sentence speaks of %q", e.project, p))
+	}
+	e.situate(d)
+	if grantable(d.Kind) && !d.led {
+		d.doubt(CauseDisagrees, "the sentence does not stand where Cloud Run writes it")
+	}
+	images := e.images(specs)
+	if d.Image.IsZero() && len(images) == 1 {
+		d.Image = images[0]
+	}
+	switch d.Kind {
+	case iam.RunImage:
+		d.deployed(images)
+		e.pulledBy(d)
+	case iam.CallerImage:
+		d.deployed(images)
+		d.Access.Principal = e.Caller
+	case iam.SecretAccess:
+		e.identity(d, specs)
+	case iam.AgentToken:
+		d.Access.Principal = iam.CloudRunAgent(e.number)
+	case iam.ArtifactDownload, iam.ArtifactUpload, iam.Invoker:
+		d.Access.Principal = iam.Principal{}
+		d.doubt(CauseIncomplete, "the entry does not say who was refused")
+	default:
+		e.called(d)
+	}
+}
+
+// grantable reports whether a grant may mend the kind of failure.
+func grantable(k iam.Kind) bool { return services[k] != "" }
+
+// situate says which deploy the denial belongs to.
+func (e *entry) situate(d *draft) {
+	d.Number = e.number
+	if !e.project.IsZero() {
+		d.Project = e.project
+	}
+	if e.workload != "" {
+		d.Workload = e.workload
+	}
+	if e.location != "" {
+		d.Location = e.location
+	}
+	if (d.Kind == iam.RunPermission || d.Kind == iam.Invoker) && d.Access.Resource.IsZero() {
+		d.Access.Resource = e.deployedAs()
+	}
+}
+
+// deployedAs returns the resource name of the service or job that the labels
+// name.
+func (e *entry) deployedAs() iam.Resource {
+	for _, label := range workloadLabels {
+		if id := e.loose(e.labels, label.key); id != "" && e.location != "" {
+			return readPlace("projects/" + e.project.String() + "/locations/" + e.location + "/" + label.collection + "/" + id).resource
+		}
+	}
+	return iam.Resource{}
+}
+
+// pulledBy derives the agent that pulls from the number of the deploying
+// project. What the text says must agree: users write parts of it.
+func (e *entry) pulledBy(d *draft) {
+	derived := iam.CloudRunAgent(e.number)
+	if derived.IsZero() {
+		d.ownAgent()
+		return
+	}
+	d.Access.Principal = derived
+	for _, named := range d.agents {
+		if p := readAgent(named); p != derived {
+			d.doubt(CauseSpoof, fmt.Sprintf("the text names %q, the agent of the deploying project is %q", named, derived))
+		}
+	}
+}
+
+// ownAgent keeps the agent that the text names where it names one only.
+func (d *draft) ownAgent() {
+	d.Access.Principal = iam.Principal{}
+	for i, named := range d.agents {
+		p := readAgent(named)
+		if i > 0 && p != d.Access.Principal {
+			d.Access.Principal = iam.Principal{}
+			d.doubt(CauseSpoof, "the text names several agents")
+			return
+		}
+		d.Access.Principal = p
+	}
+}
