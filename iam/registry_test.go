@@ -25,6 +25,9 @@ func TestRepositoryAt(t *testing.T) {
 		{"us-zip.pkg.dev", "shared/zips/a", ""},
 		{"zip.us.rep.pkg.dev", "shared/zips/a", ""},
 		{"pkg.dev", "shared/zips/a", ""},
+		{"us-npm", "shared/web-npm", ""},
+		{"-npm.pkg.dev", "shared/web-npm", ""},
+		{"npm.pkg.dev", "shared/web-npm", ""},
 		{"", "", ""},
 	} {
 		if got := iam.RepositoryAt(c.host, c.path); got.String() != c.want {

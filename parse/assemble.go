@@ -147,7 +147,7 @@ func (r *reader) locate(d *draft, i int) {
 		d.Image = p.image
 		d.Written.Image = cmp.Or(d.Written.Image, p.written)
 	}
-	if d.weak && p.written == "" {
+	if d.weak && p.written == "" && !p.named {
 		r.tellKind(d, p)
 	}
 }
@@ -178,7 +178,7 @@ func (r *reader) place(d *draft, i int) *located {
 	}
 	if next < len(r.places) {
 		p := &r.places[next]
-		if d.to <= p.from && p.from < min(after, d.to+nearby) && !strings.Contains(r.s[d.to:p.from], "\n") && p.fits(d) {
+		if d.to <= p.from && p.from < min(after, d.to+nearby) && r.oneStatement(d.to, p.from) && p.fits(d) {
 			return p
 		}
 	}
@@ -227,17 +227,31 @@ func (r *reader) oneStatement(from, to int) bool {
 }
 
 // continues reports whether the statement goes on after the line break at k:
-// the line above is left open, or was wrapped because the next word did not
-// fit, or the line below begins as no statement does.
+// the line above is left open, or the one below begins as no statement does.
 func (r *reader) continues(k int) bool {
-	line := strings.TrimRight(r.s[lineStart(r.s, k):k], " ")
-	next := r.s[k+1:]
-	if line == "" || next == "" {
+	if r.open(k) {
+		return true
+	}
+	if k == 0 || r.s[k-1] == '\n' || k+1 == len(r.s) {
 		return false
 	}
-	fits := strings.IndexAny(next[:min(len(next), longestSlot)], " \n")
-	return strings.IndexByte(":,-", line[len(line)-1]) >= 0 || 'a' <= next[0] && next[0] <= 'z' || digit(next[0]) ||
-		strings.IndexByte("\"'(", next[0]) >= 0 || r.width >= narrowest && len(line)+1+fits > r.width
+	next := r.s[k+1]
+	return 'a' <= next && next <= 'z' || digit(next) || strings.IndexByte("\"'(", next) >= 0
+}
+
+// open reports whether the line that ends at k ends with a mark that something
+// must follow, or was wrapped because the next word did not fit: it would make
+// the line longer than the longest one, or one of the two is too long for most.
+func (r *reader) open(k int) bool {
+	line := strings.TrimRight(r.s[lineStart(r.s, k):k], " ")
+	next := r.s[k+1:]
+	if line == "" || next == "" || next[0] == '\n' {
+		return false
+	}
+	word := strings.IndexAny(next[:min(len(next), longestSlot)], " \n")
+	last := line[len(line)-1]
+	return strings.IndexByte(":,-", last) >= 0 || r.width >= narrowest && len(line)+1+word > r.width ||
+		last != '.' && (word >= narrowest || len(line) >= narrowest && strings.IndexByte(line, ' ') < 0)
 }
 
 // lineStart returns where the line that i lies in begins, or a place far
@@ -303,11 +317,18 @@ func (r *reader) tellKind(d *draft, p *located) {
 	}
 }
 
-// uploads reports whether the line around two places speaks of writing.
+// uploads reports whether the line around two places, with those that it was
+// wrapped from, speaks of writing.
 func (r *reader) uploads(from, to int) bool {
-	from = max(from-nearby, lineStart(r.s, from))
-	line, _, _ := strings.Cut(r.s[from:min(len(r.s), to+nearby)], "\n")
-	line = strings.ToLower(line)
+	begin := max(lineStart(r.s, from), from-nearby)
+	for begin > max(0, from-nearby) && r.open(begin-1) {
+		begin = max(lineStart(r.s, begin-1), from-nearby)
+	}
+	end := to
+	for end < min(len(r.s), to+nearby) && (r.s[end] != '\n' || r.open(end)) {
+		end++
+	}
+	line := strings.Join(strings.Fields(strings.ToLower(r.s[begin:end])), " ")
 	for _, sign := range []string{"upload", "push", "publish", "put http", "put \"http", "put 'http", "deploy artifact", "deploy-file"} {
 		if strings.Contains(line, sign) {
 			return true

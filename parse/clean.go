@@ -10,10 +10,18 @@ import (
 // ASCII ones, colours, link targets and the prefix of each line go. Characters
 // that are invisible, or look like others, stay: an identifier that holds one
 // is not an identifier.
-func clean(text string) string {
+func clean(text string) string { return tidy(decode(text)) }
+
+// tidy is clean for text without escapes.
+func tidy(text string) string {
 	c := cleaner{in: text, out: make([]byte, 0, len(text))}
 	for c.at < len(c.in) {
-		c.step()
+		if len(c.out) == 0 || c.out[len(c.out)-1] == '\n' {
+			c.at += linePrefix(c.in[c.at:])
+		}
+		if !c.plain(&tidyPlain) {
+			c.mark()
+		}
 	}
 	return string(c.out)
 }
@@ -24,27 +32,14 @@ type cleaner struct {
 	out []byte
 }
 
-func (c *cleaner) step() {
-	b := c.in[c.at]
-	switch {
-	case len(c.out) == 0 || c.out[len(c.out)-1] == '\n':
-		if n := linePrefix(c.in[c.at:]); n > 0 {
-			c.at += n
-			return
-		}
-		if c.plain() {
-			return
-		}
-	case c.plain():
+// mark reads what is not plain.
+func (c *cleaner) mark() {
+	if c.at == len(c.in) {
 		return
 	}
-	switch {
-	case b == '\\':
-		c.backslash()
+	switch b := c.in[c.at]; {
 	case b == 0x1b:
 		c.at += escapeSequence(c.in[c.at:])
-	case b == '&':
-		c.entity()
 	case b == '%':
 		c.verb()
 	case b == '\r':
@@ -72,53 +67,22 @@ func (c *cleaner) emit(b byte, n int) {
 }
 
 // plain copies a run of bytes that need no care.
-func (c *cleaner) plain() bool {
+func (c *cleaner) plain(ok *[256]bool) bool {
 	from := c.at
-	for c.at < len(c.in) && plainByte[c.in[c.at]] {
+	for c.at < len(c.in) && ok[c.in[c.at]] {
 		c.at++
 	}
 	c.out = append(c.out, c.in[from:c.at]...)
 	return c.at > from
 }
 
-var plainByte = func() (plain [256]bool) {
+// tidyPlain holds the bytes that tidy copies.
+var tidyPlain = func() (plain [256]bool) {
 	for b := range 128 {
-		plain[b] = b >= ' ' && b != 0x7f && strings.IndexByte("\\&%*]<", byte(b)) < 0
+		plain[b] = b >= ' ' && b != 0x7f && strings.IndexByte("%*]<", byte(b)) < 0
 	}
 	return plain
 }()
-
-// backslash decodes escapes, however often they were escaped again. What
-// stands for no character, as in a Windows path, stays.
-func (c *cleaner) backslash() {
-	n := 1
-	for c.at+n < len(c.in) && c.in[c.at+n] == '\\' {
-		n++
-	}
-	rest := c.in[c.at+n:]
-	if rest == "" {
-		c.at += n
-		return
-	}
-	switch b := rest[0]; b {
-	case '"', '\'', '`', '/', ' ', '\n', '*', '_', '<', '>':
-		c.emit(b, n+1)
-	case 'n':
-		c.emit('\n', n+1)
-	case 'r', 't':
-		c.emit(' ', n+1)
-	case 'u':
-		if r, used := unicodeEscape(rest[1:]); used > 0 {
-			c.at += n + 1 + used
-			c.write(r)
-			return
-		}
-		fallthrough
-	default:
-		c.out = append(c.out, c.in[c.at:c.at+n]...)
-		c.at += n
-	}
-}
 
 // escapeSequence returns the length of a terminal's control sequence
 // (ECMA-48), which ends with a byte from @ to ~.
@@ -132,31 +96,6 @@ func escapeSequence(s string) int {
 		}
 	}
 	return 1
-}
-
-var entities = [...]struct {
-	name string
-	char byte
-}{
-	{"&quot;", '"'},
-	{"&#34;", '"'},
-	{"&#39;", '\''},
-	{"&#x27;", '\''},
-	{"&apos;", '\''},
-	{"&lt;", '<'},
-	{"&gt;", '>'},
-	{"&amp;", '&'},
-	{"&nbsp;", ' '},
-}
-
-func (c *cleaner) entity() {
-	for _, e := range entities {
-		if strings.HasPrefix(c.in[c.at:], e.name) {
-			c.emit(e.char, len(e.name))
-			return
-		}
-	}
-	c.emit('&', 1)
 }
 
 // verb keeps of "%!F(MISSING)" what shows that something is missing, without
@@ -240,8 +179,6 @@ func (c *cleaner) write(r rune) {
 		c.out = append(c.out, '\'')
 	case strings.ContainsRune("\u00a0\u2007\u202f\u3000", r), isRule(r):
 		c.out = append(c.out, ' ')
-	case r == '\r':
-		c.out = append(c.out, '\n')
 	default:
 		c.out = utf8.AppendRune(c.out, r)
 	}

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 	"testing/iotest"
+	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -147,7 +148,7 @@ func FuzzMessage(f *testing.F) {
 }
 
 // FuzzJSON compares the decoder with the one of the standard library, which
-// nests deeper.
+// nests deeper, and counts the bytes of what is not UTF-8 differently.
 func FuzzJSON(f *testing.F) {
 	seed(f, ".json", ".any")
 	f.Fuzz(func(t *testing.T, data []byte) {
@@ -159,7 +160,7 @@ func FuzzJSON(f *testing.F) {
 		var want struct {
 			LogName string `json:"logName"`
 		}
-		if json.Unmarshal(data, &want) == nil && err == nil && bytes.Count(bytes.ToLower(data), []byte("logname")) == 1 {
+		if utf8.Valid(data) && json.Unmarshal(data, &want) == nil && err == nil && bytes.Count(bytes.ToLower(data), []byte("logname")) == 1 {
 			if got := tr.loose(root, "logName"); got != want.LogName && strings.Contains(string(data), `"logName"`) {
 				t.Errorf("logName is %q, want %q", got, want.LogName)
 			}

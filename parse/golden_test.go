@@ -150,6 +150,24 @@ func TestHostileEntries(t *testing.T) {
 	}
 }
 
+// TestHostileTexts does the same for texts, from which only commands are made.
+func TestHostileTexts(t *testing.T) {
+	archive, err := txtar.ParseFile("testdata/hostile-text.txtar")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range archive.Files {
+		if !strings.HasSuffix(f.Name, ".txt") {
+			continue
+		}
+		for _, finding := range Text(string(f.Data)) {
+			if mayGrant(Event{Audit: true}, finding) {
+				t.Errorf("%s: complete and without a doubt: %+v", f.Name, finding)
+			}
+		}
+	}
+}
+
 // mayGrant reports whether the other packages could act on the finding.
 func mayGrant(e Event, f Finding) bool {
 	return e.Audit && f.Doubt == "" && grantable(f.Kind) && f.Access.Principal.IsServiceAccount() && !f.Access.Resource.IsZero()

@@ -293,11 +293,13 @@ func unescape(s string) string {
 	var b strings.Builder
 	b.Grow(len(s))
 	for i := 0; i < len(s); i++ {
-		if s[i] != '\\' || i+1 == len(s) {
-			b.WriteByte(s[i])
-			continue
+		run := strings.IndexByte(s[i:], '\\')
+		if run < 0 || i+run+1 == len(s) {
+			b.WriteString(s[i:])
+			break
 		}
-		i++
+		b.WriteString(s[i : i+run])
+		i += run + 1
 		switch c := s[i]; c {
 		case 'n':
 			b.WriteByte('\n')

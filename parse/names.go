@@ -203,7 +203,7 @@ func standsFor(project string) bool {
 // variables, brackets, or a project that is none. Names of resources that are
 // not of our types are whole all the same.
 func spoiled(name string) bool {
-	if strings.ContainsAny(name, "*<>${}[]%|\\ ") || strings.Contains(name, "..") {
+	if strings.ContainsAny(name, "*<>${}[]()%|,\\ ") || strings.Contains(name, "..") {
 		return true
 	}
 	for i := range len(name) {

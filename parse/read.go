@@ -9,7 +9,7 @@ import (
 // reader goes once through cleaned text and collects what it recognises.
 type reader struct {
 	s        string
-	width    int // of its longest line
+	width    int // at which its lines were wrapped, if they were
 	drafts   []draft
 	places   []located
 	settings []fact
@@ -23,6 +23,7 @@ type located struct {
 	artifact
 	from, to int
 	explicit bool // the text says that this is what is pushed
+	named    bool // it is a resource name: nothing says that it was up- or downloaded
 }
 
 // fact is what a sentence tells about the deploy, and where.
@@ -34,8 +35,7 @@ type fact struct {
 
 // sentences finds every denial in cleaned text, in order.
 func sentences(s string) []draft {
-	r := reader{s: s}
-	r.width, _ = widest(s)
+	r := reader{s: s, width: wrapWidth(s)}
 	for i := 0; i < len(s); {
 		if !wordByte(s[i]) || i > 0 && wordByte(s[i-1]) {
 			i++
@@ -105,7 +105,7 @@ func (r *reader) path(i int) int {
 	p := readPlace(name)
 	switch {
 	case p.resource.Type() == iam.RepositoryType || p.resource.Type() == iam.SecretType:
-		r.places = append(r.places, located{artifact: artifact{resource: p.resource}, from: t.from, to: t.to})
+		r.places = append(r.places, located{artifact: artifact{resource: p.resource}, from: t.from, to: t.to, named: true})
 	case p.resource.Type() == iam.ProjectType:
 		p.project = p.resource.Project()
 		fallthrough

@@ -5,7 +5,7 @@ import "github.com/pullfix/pullfix/iam"
 // Text reads what somebody pasted: the output of a terminal or CI job, a copy
 // from the console, a message from anywhere.
 func Text(text string) []Finding {
-	drafts := sentences(clean(unwrap(text)))
+	drafts := sentences(tidy(unwrap(decode(text))))
 	var findings []Finding
 	for i := range drafts {
 		d := &drafts[i]

@@ -49,6 +49,30 @@ func widest(s string) (width int, full bool) {
 	return width, full
 }
 
+// wrapWidth returns the length in bytes of the longest line that holds no word
+// too long to be wrapped.
+func wrapWidth(s string) int {
+	width := 0
+	for line := range strings.SplitSeq(s, "\n") {
+		if len(line) > width && !overlong(line) {
+			width = len(line)
+		}
+	}
+	return width
+}
+
+func overlong(line string) bool {
+	begin := 0
+	for i := range len(line) {
+		if spaceByte(line[i]) {
+			begin = i + 1
+		} else if i-begin >= narrowest {
+			return true
+		}
+	}
+	return false
+}
+
 // alike reports whether two lines begin alike but for digits, as those of a
 // list do and the parts of a wrapped one do not.
 func alike(a, b string) bool {
