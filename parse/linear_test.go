@@ -3,6 +3,7 @@ package parse
 import (
 	"bytes"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -48,10 +49,11 @@ func hostile(form string, n int) []byte {
 }
 
 // TestLinearTime compares two sizes within one run, so that it does not depend
-// on how fast the machine is.
+// on how fast the machine is. It is a further test, because other work on the
+// machine can disturb it all the same.
 func TestLinearTime(t *testing.T) {
-	if testing.Short() {
-		t.Skip("measures time")
+	if os.Getenv("PULLFIX_FURTHER") == "" {
+		t.Skip("set PULLFIX_FURTHER=1 to run the tests that measure time")
 	}
 	const small, factor = 16 << 10, 4
 	readers := map[string]func([]byte){
@@ -92,7 +94,7 @@ func ratio(read func([]byte), few, many []byte) float64 {
 		return max(shortest, 50*time.Microsecond)
 	}
 	best := 1e9
-	for range 3 {
+	for range 12 {
 		if best = min(best, float64(least(many))/float64(least(few))); best < 6 {
 			break
 		}

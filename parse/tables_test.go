@@ -4,7 +4,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/rogpeppe/go-internal/txtar"
+	"golang.org/x/tools/txtar"
 )
 
 // TestEveryShapeHasAFixture keeps the tables honest: a sentence that no
