@@ -146,9 +146,10 @@ func (i *incident) doubt(now time.Time) {
 }
 
 // lifted reports whether the rule allows the grant although a live check could
-// not be made. The record keeps the cause.
+// not be made. The record keeps the cause. What only a text says is never
+// lifted: a field of the entry must carry the number of the project.
 func (i *incident) lifted() bool {
-	return i.obstacle.Cause == remediate.Unverified && i.decision.Unverified()
+	return i.obstacle.Cause == remediate.Unverified && i.decision.Unverified() && !i.finding.Number.IsZero()
 }
 
 // settle puts what was found into the record.

@@ -166,7 +166,7 @@ func TestImageLeadsToItsRepository(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		p := drawProject(t)
 		location := rapid.StringMatching(`[a-z]([a-z0-9-]{0,20}[a-z0-9])?`).Draw(t, "location")
-		repository := rapid.StringMatching(`[a-z]([a-z0-9._-]{0,20}[a-z0-9])?`).Draw(t, "repository")
+		repository := rapid.StringMatching(`[a-z]([a-z0-9_-]{0,10}(\.[a-z0-9_-]{1,10})?[a-z0-9])?`).Draw(t, "repository")
 		name := strings.Join(rapid.SliceOfN(segment, 1, 4).Draw(t, "name"), "/")
 		suffix := rapid.SampledFrom([]string{"", ":v1", "@" + sum, ":v1@" + sum}).Draw(t, "suffix")
 

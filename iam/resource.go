@@ -84,7 +84,7 @@ func globalType(collection, id string) ResourceType {
 
 func regionalType(collection, id string) ResourceType {
 	switch {
-	case collection == "repositories" && span(id, 63, lower, dotted, alnum):
+	case collection == "repositories" && span(id, 63, lower, dotted, alnum) && !strings.Contains(id, ".."):
 		return RepositoryType
 	case collection == "secrets" && isSecretID(id):
 		return SecretType

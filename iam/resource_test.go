@@ -67,6 +67,7 @@ var (
 		"service ends in hyphen":    "projects/p/locations/us/services/web-",
 		"dots up":                   "projects/p/locations/../repositories/apps",
 		"repository of dots":        "projects/p/locations/us/repositories/..",
+		"repository cut short":      "projects/p/locations/us/repositories/re...po",
 		"repository ends in hyphen": "projects/p/locations/us/repositories/apps-",
 		"repository begins with 1":  "projects/p/locations/us/repositories/1apps",
 		"repository too long":       "projects/p/locations/us/repositories/" + strings.Repeat("r", 64),
@@ -136,7 +137,7 @@ func TestResourceComesApart(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		p := project(t, drawProject(t))
 		location := rapid.StringMatching(`[a-z]([a-z0-9-]{0,20}[a-z0-9])?`).Draw(t, "location")
-		id := rapid.StringMatching(`[a-z]([a-z0-9._-]{0,20}[a-z0-9])?`).Draw(t, "id")
+		id := rapid.StringMatching(`[a-z]([a-z0-9_-]{0,10}(\.[a-z0-9_-]{1,10})?[a-z0-9])?`).Draw(t, "id")
 		s := "projects/" + p.String() + "/locations/" + location + "/repositories/" + id
 		holds(t, iam.ParseResource, s)
 		r := resource(t, s)

@@ -353,8 +353,13 @@ func (d *draft) check() {
 	if d.unreadable {
 		d.doubt(CauseMasked, "a name in the text is masked, cut off or a placeholder")
 	}
-	if p := d.Access.Resource.Project(); standsFor(p.String()) {
-		d.doubt(CauseMasked, fmt.Sprintf("%q is a placeholder", p))
+	r := d.Access.Resource
+	mailbox, domain, _ := strings.Cut(d.Access.Principal.Email(), "@")
+	home, _ := strings.CutSuffix(domain, ".iam"+accountDomain)
+	for _, name := range []string{r.Project().String(), r.Location(), r.ID(), mailbox, home} {
+		if standsFor(name) {
+			d.doubt(CauseMasked, fmt.Sprintf("%q is a placeholder", name))
+		}
 	}
 	if p := d.Access.Resource.Project(); d.Kind == iam.RunImage && !d.source.IsZero() && !p.IsZero() && d.source != p {
 		d.doubt(CauseDisagrees, fmt.Sprintf("the sentence says that project %q holds the image %q", d.source, d.Image))

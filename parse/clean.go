@@ -116,10 +116,20 @@ func (c *cleaner) stars() {
 	for c.at+n < len(c.in) && c.in[c.at+n] == '*' {
 		n++
 	}
-	if n != 2 {
+	if n != 2 || c.inName(n) {
 		c.out = append(c.out, c.in[c.at:c.at+n]...)
 	}
 	c.at += n
+}
+
+// inName reports whether the n bytes that come stand inside a name, where they
+// hide a part of it.
+func (c *cleaner) inName(n int) bool {
+	if c.at == 0 || !wordByte(c.in[c.at-1]) || c.at+n >= len(c.in) {
+		return false
+	}
+	next := c.in[c.at+n]
+	return next > ' ' && strings.IndexByte(".,:;)\"'", next) < 0
 }
 
 // hasLink reports whether s begins with the bracket and an address that an

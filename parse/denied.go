@@ -34,18 +34,19 @@ func (e *entry) denials() []draft {
 		drafts[i].agents = agents
 		e.complete(&drafts[i], specs)
 	}
+	contradict(drafts)
 	return unique(drafts)
 }
 
 // failed reports whether the entry is one of a failure. Cloud Run writes a
 // message for a success too, but no code. Where neither is written the
-// conditions decide, except for a call of a user's: a delete that succeeds
-// returns what was wrong with the service before.
+// conditions decide, except for a call of a user's: one that succeeds may
+// return what was wrong with the service before.
 func (e *entry) failed() bool {
 	switch {
 	case e.code != "" && e.code != "0", strings.Contains(e.message, "False"):
 		return true
-	case e.message != "" || strings.HasSuffix(e.Log, "activity"):
+	case e.message != "" || auditLog(e.Log) && !e.systemEvent():
 		return false
 	default:
 		return len(e.statements()) > 1
@@ -156,6 +157,20 @@ func otherReason(k iam.Kind) bool {
 		return true
 	default:
 		return false
+	}
+}
+
+// contradict doubts that a role is lacking where the same message gives a
+// reason that no role mends.
+func contradict(drafts []draft) {
+	i := slices.IndexFunc(drafts, func(d draft) bool { return otherReason(d.Kind) })
+	if i < 0 {
+		return
+	}
+	for j := range drafts {
+		if d := &drafts[j]; d.Kind == iam.RunImage || d.Kind == iam.CallerImage {
+			d.doubt(CauseDisagrees, fmt.Sprintf("the same message gives another reason: %s", drafts[i].Kind))
+		}
 	}
 }
 

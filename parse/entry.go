@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"cmp"
 	"fmt"
+	"math"
+	"strconv"
 	"strings"
 	"time"
 
@@ -172,6 +174,9 @@ func (e *entry) status() {
 	if n, ok := codeWords[e.code]; ok {
 		e.code = n
 	}
+	if f, err := strconv.ParseFloat(e.code, 64); err == nil && f == math.Trunc(f) && math.Abs(f) < 1000 {
+		e.code = strconv.Itoa(int(f))
+	}
 	e.message = e.string(s, "message")
 }
 
@@ -181,14 +186,19 @@ func (e *entry) context() {
 	for _, p := range []iam.Project{
 		readProject(e.loose(meta, "namespace")), readPlace(e.loose(e.object(e.proto, "response"), "name")).project,
 	} {
-		if e.number.IsZero() && p.IsNumber() {
+		switch {
+		case !p.IsNumber():
+		case e.number.IsZero():
 			e.number = p
+		case p != e.number:
+			e.conflict = fmt.Sprintf("the entry names project %q and project %q", e.number, p)
 		}
 	}
 	place := readPlace(e.string(e.proto, "resourceName"))
 	parent, _, _ := strings.Cut(e.Log, "/logs/")
 	for _, p := range []iam.Project{
 		readProject(e.loose(e.labels, "project_id")), place.project, readProject(strings.TrimPrefix(parent, "projects/")), e.number,
+		readProject(e.loose(meta, "namespace")),
 	} {
 		switch {
 		case e.project.IsZero():
@@ -229,6 +239,10 @@ func (e *entry) labelled() string {
 	}
 	return ""
 }
+
+// systemEvent reports whether Cloud Run itself wrote the entry, about a deploy
+// that it carried out.
+func (e *entry) systemEvent() bool { return strings.HasSuffix(e.Log, "%2Fsystem_event") }
 
 // byRun reports whether the entry is about a deploy to Cloud Run.
 func (e *entry) byRun() bool {

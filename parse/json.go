@@ -260,7 +260,9 @@ func (d *decoder) quoted() (s span, escaped bool, err error) {
 			d.at++
 			return s, escaped, nil
 		case c == '\\':
-			escaped = true
+			if escaped = true; d.at+1 < len(d.text) && strings.IndexByte(`"\/bfnrtu`, d.text[d.at+1]) < 0 {
+				return s, escaped, d.fail("an escape that JSON does not know")
+			}
 			d.at += 2
 		case c < ' ':
 			return s, escaped, d.fail("a control character inside a string")

@@ -192,11 +192,13 @@ var placeholders = map[string]bool{
 	"project": true, "project-id": true, "project-name": true, "projectid": true, "your-project": true,
 	"your-project-id": true, "your-project-name": true, "my-project": true, "my-project-id": true, "gcp-project": true,
 	"gcp-project-id": true, "redacted": true, "masked": true, "example": true,
+	"location": true, "region": true, "secret_name": true, "secret-name": true, "repository": true, "repo-name": true,
 }
 
 // standsFor reports whether a name that is well-formed stands for another.
-func standsFor(project string) bool {
-	return placeholders[project] || project != "" && strings.Trim(project, "x-") == ""
+func standsFor(name string) bool {
+	name = strings.ToLower(name)
+	return placeholders[name] || strings.HasPrefix(name, "your-") || name != "" && strings.Trim(name, "x-") == ""
 }
 
 // spoiled reports whether a resource name holds what no name holds: masks,

@@ -26,7 +26,10 @@ func readArtifact(s string) (artifact, bool) {
 	if !ok || path == "" {
 		return artifact{}, false
 	}
-	host = strings.TrimSuffix(strings.ToLower(host), ":443")
+	if host != strings.ToLower(host) {
+		return artifact{address: scheme, written: host + "/" + path}, true // such as "LOCATION-docker.pkg.dev"
+	}
+	host = strings.TrimSuffix(host, ":443")
 	path, query, _ := strings.Cut(path, "?")
 	if v2, ok := strings.CutPrefix(path, "v2/"); ok {
 		return readDistribution(host, v2, query)

@@ -19,7 +19,11 @@ type statement struct {
 // condition is a condition of a Cloud Run resource that is not met.
 type condition struct {
 	reason, message string
+	stray           bool // the status says something else
 }
+
+// mostConditions is more than a resource of Cloud Run has.
+const mostConditions = 32
 
 // statements returns what the status says, and the conditions of the response
 // that are not met, as version 1 writes them (status.conditions) and as
@@ -27,13 +31,24 @@ type condition struct {
 // another, and each message is read once.
 func (e *entry) statements() []statement {
 	all := []statement{{message: e.message}}
+	if !e.byRun() || e.message != "" && !e.systemEvent() {
+		return all
+	}
+	read := 0
 	add := func(n int32) {
 		if e.string(n, "status") != "False" && e.string(n, "state") != "CONDITION_FAILED" {
 			return
 		}
-		c := condition{reason: e.reason(n), message: e.string(n, "message")}
+		if t := e.string(n, "type"); e.message == "" && t != "" && t != "Ready" {
+			return
+		}
+		if read++; read > mostConditions {
+			return
+		}
+		c := condition{reason: e.reason(n), message: e.string(n, "message"), stray: e.message != ""}
 		for i := range all {
 			if strings.HasSuffix(all[i].message, c.message) && all[i].message != "" {
+				c.stray = false
 				all[i].conditions = append(all[i].conditions, c)
 				return
 			}
@@ -41,7 +56,11 @@ func (e *entry) statements() []statement {
 		all = append(all, statement{message: c.message, conditions: []condition{c}})
 	}
 	response := e.object(e.proto, "response")
-	for _, list := range []int32{e.list(e.object(response, "status"), "conditions"), e.list(response, "conditions")} {
+	status := e.member(response, "status")
+	if status != absent && e.nodes[status].kind != objectNode {
+		status = absent // the state of an operation, in a word
+	}
+	for _, list := range []int32{e.list(status, "conditions"), e.list(response, "conditions")} {
 		for c := range e.children(list) {
 			add(c)
 		}
@@ -63,13 +82,18 @@ func (s statement) read() []draft {
 	}
 	text := clean(s.message)
 	drafts := sentences(text)
+	ends := s.ends(text)
 	from := 0
 	for i := range drafts {
 		d := &drafts[i]
-		if d.led = leads(text, from, d.from) || s.repeats(text, d.from); d.led {
+		d.led = leads(text, from, d.from) || slices.ContainsFunc(ends, func(end int) bool { return d.from >= end && leads(text, end, d.from) })
+		if d.led && grantable(d.Kind) {
 			from = d.to
 		}
 		for _, c := range s.conditions {
+			if c.stray {
+				d.doubt(CauseDisagrees, "a condition says it, and the status says something else")
+			}
 			if k, known := reasons[c.reason]; known && k != d.Kind {
 				d.doubt(CauseDisagrees, fmt.Sprintf("the condition's reason is %q", c.reason))
 			}
@@ -78,13 +102,16 @@ func (s statement) read() []draft {
 	return drafts
 }
 
-// repeats reports whether a condition has the sentence where Cloud Run writes
-// it, whatever stands before it in the status.
-func (s statement) repeats(text string, at int) bool {
-	return slices.ContainsFunc(s.conditions, func(c condition) bool {
-		end := clean(c.message)
-		return strings.HasSuffix(text, end) && at >= len(text)-len(end) && leads(text, len(text)-len(end), at)
-	})
+// ends returns where in the text the messages of the conditions begin, which
+// is where Cloud Run writes them, whatever stands before in the status.
+func (s statement) ends(text string) []int {
+	var ends []int
+	for _, c := range s.conditions {
+		if end := clean(c.message); strings.HasSuffix(text, end) {
+			ends = append(ends, len(text)-len(end))
+		}
+	}
+	return ends
 }
 
 // reasons says which kind of failure the reason of a condition stands for, in
@@ -121,14 +148,37 @@ func leads(s string, at, to int) bool {
 				break
 			}
 		}
-		if strings.HasPrefix(s[at:], "spec.") || strings.HasPrefix(s[at:], "template.") {
-			next = bareToken(s, at).to
+		if to := fieldPath(s, at); to > 0 {
+			next = to
 		}
 		if next == at {
 			return false
 		}
 		at = next
 	}
+}
+
+// fieldPath returns where the path of a field of a specification ends that
+// begins here, such as "spec.template.spec.containers[0].env[3].value_from:", or
+// 0. Nothing in it is a user's.
+func fieldPath(s string, at int) int {
+	rest := s[at:]
+	if !strings.HasPrefix(rest, "spec.") && !strings.HasPrefix(rest, "template.") {
+		return 0
+	}
+	inIndex := false
+	for i := range len(rest) {
+		switch c := rest[i]; {
+		case c == ':' && !inIndex:
+			return at + i + 1
+		case c == '[' && !inIndex, c == ']' && inIndex:
+			inIndex = !inIndex
+		case digit(c), !inIndex && (wordByte(c) || c == '.' || c == '_'):
+		default:
+			return 0
+		}
+	}
+	return 0
 }
 
 // deployment completes a denial in a deploy to Cloud Run.
@@ -205,7 +255,8 @@ func (e *entry) pulledBy(d *draft) {
 	d.Access.Principal = derived
 	for _, named := range d.agents {
 		if p := readAgent(named); p != derived {
-			d.doubt(CauseSpoof, fmt.Sprintf("the text names %q, the agent of the deploying project is %q", named, derived))
+			d.doubt(CauseSpoof, fmt.Sprintf("the text names %q, the agent of the deploying project is %q", named, derived.Email()))
+			return
 		}
 	}
 }
@@ -221,5 +272,8 @@ func (d *draft) ownAgent() {
 			return
 		}
 		d.Access.Principal = p
+	}
+	if number, ok := d.Access.Principal.ProjectNumber(); ok && d.Project.IsNumber() && d.Project != number {
+		d.doubt(CauseDisagrees, fmt.Sprintf("the agent is that of project %q, the text speaks of %q", number, d.Project))
 	}
 }

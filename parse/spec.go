@@ -23,7 +23,7 @@ func (e *entry) specs() []int32 {
 		if e.nodes[n].kind != objectNode {
 			return
 		}
-		if e.list(n, "containers") != absent {
+		if m := e.member(n, "containers"); m != absent && (e.byRun() || e.nodes[m].kind == arrayNode) && e.list(n, "containers") != absent {
 			found = append(found, n)
 		}
 		for _, key := range specPath {
@@ -34,6 +34,10 @@ func (e *entry) specs() []int32 {
 	return found
 }
 
+// mostImages is more than a deploy to Cloud Run has containers
+// (https://cloud.google.com/run/quotas).
+const mostImages = 64
+
 // images returns the images of the deployed containers; one that cannot be
 // read is unknown.
 func (e *entry) images(specs []int32) []iam.Image {
@@ -41,6 +45,9 @@ func (e *entry) images(specs []int32) []iam.Image {
 	for _, spec := range specs {
 		for _, list := range []string{"containers", "initContainers"} {
 			for c := range e.children(e.list(spec, list)) {
+				if len(found) == mostImages {
+					return found
+				}
 				if i := readImage(e.string(c, "image")); !slices.Contains(found, i) {
 					found = append(found, i)
 				}

@@ -6,13 +6,15 @@ import "github.com/pullfix/pullfix/iam"
 // from the console, a message from anywhere.
 func Text(text string) []Finding {
 	drafts := sentences(tidy(unwrap(decode(text))))
-	var findings []Finding
 	for i := range drafts {
-		d := &drafts[i]
-		if d.Kind == iam.RunImage {
+		if d := &drafts[i]; d.Kind == iam.RunImage {
 			d.ownAgent()
 		}
-		findings = append(findings, d.Finding)
+	}
+	contradict(drafts)
+	var findings []Finding
+	for i := range drafts {
+		findings = append(findings, drafts[i].Finding)
 	}
 	return findings
 }

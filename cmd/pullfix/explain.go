@@ -194,13 +194,12 @@ func (e *explainer) run(in io.Reader) error {
 	var failed error
 	for document, err := range parse.Documents(in) {
 		if err != nil {
-			failed = err
+			failed = errors.Join(failed, err)
 			break
 		}
 		findings, err := parse.Any(document)
-		if err != nil {
-			failed = err
-			break
+		if err != nil && failed == nil {
+			failed = err // the first one is told in the end
 		}
 		for _, f := range findings {
 			n, err := e.show(explain(f, e.policy))
