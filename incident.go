@@ -136,7 +136,7 @@ func (i *incident) doubt(now time.Time) {
 	case i.finding.Doubt != "":
 		i.obstacle = remediate.Answer{Cause: remediate.Cause(i.finding.Cause), Why: i.finding.Doubt}
 	case i.obstacle.Cause != remediate.WouldHelp:
-	case i.finding.Kind != iam.RunImage:
+	case !remediate.Grants(i.finding.Kind):
 		i.obstacle = remediate.Answer{Cause: remediate.NotGrantable, Why: i.plan.Reason + "; pullfix explains this kind, and does not grant it"}
 	case !i.audited:
 		i.obstacle = remediate.Answer{Cause: causeNotAudit, Why: "the entry is of a log that anybody may write: only an audit log can lead to a grant"}

@@ -39,6 +39,10 @@ func NewPlan(kind iam.Kind, access iam.Access) Plan {
 	return p
 }
 
+// Grants reports whether pullfix grants anything for the kind at all, where a
+// rule allows it. The others it explains.
+func Grants(kind iam.Kind) bool { return kind == iam.RunImage }
+
 // Commands returns the gcloud command and the Terraform block that make the
 // binding, or "" where a part of it is unknown.
 func (p Plan) Commands() (gcloud, terraform string) { return commands(p.Binding) }

@@ -190,7 +190,7 @@ func parseKind(a action) func(string) (iam.Kind, error) {
 		case err != nil:
 			return 0, unknownWord("kind", s, iam.KindNames())
 		case a == allow && !slices.Contains(grantable, s):
-			return 0, fmt.Errorf("%q is never mended by a grant: want %s", s, list(grantable))
+			return 0, fmt.Errorf("%q is a kind that pullfix never grants anything for: want %s", s, list(grantable))
 		default:
 			return kind, nil
 		}

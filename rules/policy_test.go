@@ -97,6 +97,10 @@ func TestDecide(t *testing.T) {
 			change(func(q *Request) { q.To = must(iam.ParseResource("projects/900/locations/us/repositories/apps")) }), Alert, "d",
 		},
 		{
+			"a deny is not to blame where nothing could be granted", header + "deny: [{name: d, to: [projects/vault/**]}]",
+			change(func(q *Request) { q.Kind, q.Role, q.To = iam.Startup, iam.Role{}, iam.Resource{} }), Alert, "",
+		},
+		{
 			"an ignore does not match the unknown", header + "ignore: [{name: i, to: [projects/shared/**]}]",
 			change(func(q *Request) { q.To = iam.Resource{} }), Alert, "",
 		},

@@ -71,10 +71,13 @@ func (m member) matches(p iam.Principal) bool {
 	return p == m.exact
 }
 
-// matches reports whether the rule speaks of the request. A side that is not
-// known matches every deny and nothing else.
+// refuses reports whether a side that is not known counts as a match: in a deny,
+// where there is something to be granted.
+func (r *rule) refuses(q *Request) bool { return r.action == deny && !q.Role.IsZero() }
+
+// matches reports whether the rule speaks of the request.
 func (r *rule) matches(q *Request) bool {
-	return r.kinds.has(q.Kind) && r.matchesRole(q.Role) && r.matchesFrom(q) && r.matchesTo(q.To) && r.matchesMember(q.Member)
+	return r.kinds.has(q.Kind) && r.matchesRole(q.Role) && r.matchesFrom(q) && r.matchesTo(q) && r.matchesMember(q)
 }
 
 func (r *rule) matchesRole(role iam.Role) bool {
@@ -97,7 +100,7 @@ func (r *rule) matchesFrom(q *Request) bool {
 		if p.number {
 			side = q.FromNumber
 		}
-		if side.IsZero() && r.action == deny || !side.IsZero() && p.matches(side.String()) {
+		if side.IsZero() && r.refuses(q) || !side.IsZero() && p.matches(side.String()) {
 			return true
 		}
 	}
@@ -106,10 +109,11 @@ func (r *rule) matchesFrom(q *Request) bool {
 
 // matchesTo never lets an allow match a project named by its number, because
 // a deny that names the project by its id would not see it.
-func (r *rule) matchesTo(to iam.Resource) bool {
+func (r *rule) matchesTo(q *Request) bool {
+	to := q.To
 	switch {
 	case to.IsZero() || to.Project().IsNumber():
-		return r.action == deny || r.action == ignore && len(r.to) == 0
+		return r.refuses(q) || r.action != allow && len(r.to) == 0
 	case len(r.to) == 0:
 		return true
 	}
@@ -122,15 +126,15 @@ func (r *rule) matchesTo(to iam.Resource) bool {
 	return false
 }
 
-func (r *rule) matchesMember(who iam.Principal) bool {
+func (r *rule) matchesMember(q *Request) bool {
 	if len(r.members) == 0 {
 		return true
 	}
-	if who.IsZero() {
-		return r.action == deny
+	if q.Member.IsZero() {
+		return r.refuses(q)
 	}
 	for _, m := range r.members {
-		if m.matches(who) {
+		if m.matches(q.Member) {
 			return true
 		}
 	}

@@ -52,7 +52,9 @@ decided by which rule and why, and what changed in the policy.`,
 			default:
 				return fmt.Errorf("--format %q: want text or json", format)
 			}
-			return runDemo(cmd.Context(), view)
+			ctx, stop := untilInterrupted()
+			defer stop()
+			return runDemo(ctx, view)
 		},
 	}
 	cmd.Flags().StringVar(&format, "format", "text", "text or json")

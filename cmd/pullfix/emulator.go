@@ -19,14 +19,19 @@ func newEmulator() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "emulator",
 		Short: "Run a local Google Cloud, for gcloud and other clients",
-		Args:  cobra.NoArgs,
+		Long: `Run a local Google Cloud: gRPC for the official clients and REST for gcloud, on
+one loopback port. GET /_emulator/policies answers every policy by the name of
+its resource, GET /_emulator/calls how often each method was called.`,
+		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			ctx, stop := untilInterrupted()
+			defer stop()
 			cloud, address, err := openEmulator(port, seed)
 			if err != nil {
 				return err
 			}
 			fmt.Fprintf(cmd.OutOrStdout(), "the local Google Cloud listens on %s\n", address)
-			<-cmd.Context().Done()
+			<-ctx.Done()
 			return cloud.Close()
 		},
 	}

@@ -56,6 +56,9 @@ what where, and the exact fix, or why no grant would help.`,
 // bar shows how far a long file is read.
 func openInput(cmd *cobra.Command, args []string) (io.ReadCloser, error) {
 	if len(args) == 0 || args[0] == "-" {
+		if in, ok := cmd.InOrStdin().(*os.File); ok && term.IsTerminal(int(in.Fd())) {
+			fmt.Fprintln(cmd.ErrOrStderr(), "reading standard input; end it with Ctrl-D")
+		}
 		return io.NopCloser(cmd.InOrStdin()), nil
 	}
 	file, err := os.Open(args[0])
@@ -152,7 +155,11 @@ func judge(policy *rules.Policy, f parse.Finding, plan remediate.Plan) *decision
 		Kind: f.Kind, From: f.Project, FromNumber: f.Number, To: f.Access.Resource, Member: f.Access.Principal, Role: plan.Binding.Role,
 	})
 	v := &decisionView{Verdict: d.Verdict.String(), Mode: policy.Mode().String(), Rule: d.Rule(), Reason: d.Reason()}
-	if d.Verdict == rules.Grant {
+	switch {
+	case d.Verdict != rules.Grant:
+	case !remediate.Grants(f.Kind):
+		v.Verdict, v.Reason = rules.Alert.String(), "pullfix explains this kind, and does not grant it; "+d.Reason()
+	default:
 		v.Mode = d.Mode.String()
 	}
 	return v

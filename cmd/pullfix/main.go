@@ -27,16 +27,14 @@ const (
 // errFailed ends a command that has said itself what failed.
 var errFailed = errors.New("failed")
 
-// run carries out one command line, which an interrupt or SIGTERM ends.
+// run carries out one command line.
 func run(args []string, in io.Reader, out, errs io.Writer) int {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
 	root := newRoot()
 	root.SetArgs(args)
 	root.SetIn(in)
 	root.SetOut(out)
 	root.SetErr(errs)
-	switch err := root.ExecuteContext(ctx); {
+	switch err := root.Execute(); {
 	case err == nil:
 		return exitDone
 	case errors.Is(err, errFailed):
@@ -49,11 +47,36 @@ func run(args []string, in io.Reader, out, errs io.Writer) int {
 
 func newRoot() *cobra.Command {
 	root := &cobra.Command{
-		Use:           "pullfix",
-		Short:         "Mends deploys to Cloud Run that fail because an account may not read the image",
+		Use:   "pullfix",
+		Short: "Mends deploys to Cloud Run that fail because an account may not read the image",
+		Long: `Mends deploys to Cloud Run that fail because an account may not read the image.
+
+Exit status: 0 done or found, 1 nothing recognised or a test failed, 2 bad usage
+or bad input.`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
 	root.AddCommand(newDemo(), newServe(), newEmulator(), newExplain(), newRules())
 	return root
+}
+
+// untilInterrupted returns a context that ends with an interrupt or SIGTERM,
+// for commands that have something to close. The others just end.
+func untilInterrupted() (context.Context, context.CancelFunc) {
+	return signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+}
+
+// group is a command that only holds others.
+func group(use, short string, commands ...*cobra.Command) *cobra.Command {
+	cmd := &cobra.Command{
+		Use: use, Short: short,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return fmt.Errorf("unknown command %q for %q", args[0], cmd.CommandPath())
+			}
+			return cmd.Help()
+		},
+	}
+	cmd.AddCommand(commands...)
+	return cmd
 }

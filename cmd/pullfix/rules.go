@@ -13,10 +13,10 @@ import (
 const defaultRulesFile = "rules.yaml"
 
 func newRules() *cobra.Command {
-	cmd := &cobra.Command{Use: "rules", Short: "Look into a policy file"}
-	cmd.AddCommand(&cobra.Command{
+	return group("rules", "Look into a policy file", &cobra.Command{
 		Use:   "check [FILE|-]",
 		Short: "Say whether a policy file is valid, or everything that is wrong with it",
+		Long:  "Say whether a policy file (rules.yaml where none is named) is valid, or everything that is wrong with it.",
 		Args:  cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			file := defaultRulesFile
@@ -32,7 +32,6 @@ func newRules() *cobra.Command {
 			return err
 		},
 	})
-	return cmd
 }
 
 func readPolicy(file string, in io.Reader) (*rules.Policy, error) {

@@ -53,7 +53,9 @@ of the real one.`,
 				}
 				defer func() { _ = cloud.Close() }()
 			}
-			return serve(cmd.Context(), cmd.OutOrStdout(), port)
+			ctx, stop := untilInterrupted()
+			defer stop()
+			return serve(ctx, cmd.OutOrStdout(), port)
 		},
 	}
 	cmd.Flags().IntVar(&port, "port", defaultPort, "port of the function")
@@ -98,7 +100,16 @@ func serve(ctx context.Context, out io.Writer, port int) error {
 	if err := os.Setenv("FUNCTION_TARGET", "pullfix"); err != nil {
 		return err
 	}
-	fmt.Fprintf(out, "the function listens on http://%s\n", net.JoinHostPort(loopback, strconv.Itoa(port)))
+	// The framework does not say when it listens: find out first that it can.
+	address := net.JoinHostPort(loopback, strconv.Itoa(port))
+	probe, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
+	if err != nil {
+		return fmt.Errorf("function: %w", err)
+	}
+	if err := probe.Close(); err != nil {
+		return fmt.Errorf("function: %w", err)
+	}
+	fmt.Fprintf(out, "the function listens on http://%s\n", address)
 	ended := make(chan error, 1)
 	go func() { ended <- funcframework.StartHostPort(loopback, strconv.Itoa(port)) }()
 	select {
