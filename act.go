@@ -49,18 +49,26 @@ func (f *function) check(ctx context.Context, i *incident) error {
 	if i.obstacle.Cause != remediate.WouldHelp {
 		return nil
 	}
-	checker, err := f.checker(ctx)
-	if err == nil {
-		i.obstacle, err = checker.Check(ctx, remediate.Question{Grant: i.grant, Image: i.finding.Image, Project: i.finding.Project})
-	}
-	if err != nil && i.decision.Verdict == rules.Grant {
+	answer, err := f.ask(ctx, i)
+	transient := (*remediate.Transient)(nil)
+	switch {
+	case err == nil:
+		i.obstacle = answer
+	case i.decision.Verdict == rules.Grant && errors.As(err, &transient):
 		return err
-	}
-	if err != nil {
-		i.obstacle = remediate.Answer{Cause: remediate.Unverified, Why: "live state could not be read"}
+	default:
+		i.obstacle = remediate.Answer{Cause: causeUnread, Why: "live state could not be read"}
 		i.record.Error = err.Error()
 	}
 	return nil
+}
+
+func (f *function) ask(ctx context.Context, i *incident) (remediate.Answer, error) {
+	checker, err := f.checker(ctx)
+	if err != nil {
+		return remediate.Answer{}, &remediate.Transient{Err: err}
+	}
+	return checker.Check(ctx, remediate.Question{Grant: i.grant, Image: i.finding.Image, Project: i.finding.Project})
 }
 
 // actTime is what an act may take from the intent to the result, within the

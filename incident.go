@@ -43,6 +43,7 @@ const (
 	causeNotAudit   = "not-audit-log"
 	causeBudget     = "budget"
 	causeUnreadable = "unreadable"
+	causeUnread     = "check-failed" // no rule lifts it: nothing is known
 	causeDenied     = "write-denied"  // pullfix may not, somebody else may
 	causeRefused    = "write-refused" // nobody may
 )
@@ -248,7 +249,7 @@ func (i *incident) tone() notify.Tone {
 // commandHelps reports whether a person who runs the command would mend it.
 func (i *incident) commandHelps() bool {
 	switch i.obstacle.Cause {
-	case remediate.WouldHelp, remediate.Unverified, causeBudget, causeDenied, remediate.NotGrantable, "member":
+	case remediate.WouldHelp, remediate.Unverified, causeUnread, causeBudget, causeDenied, remediate.NotGrantable, "member":
 		return true
 	default:
 		return false
