@@ -43,7 +43,7 @@ const (
 	causeNotAudit   = "not-audit-log"
 	causeBudget     = "budget"
 	causeUnreadable = "unreadable"
-	causeUnread     = "check-failed" // no rule lifts it: nothing is known
+	causeUnread     = "check-failed"  // no rule lifts it: nothing is known
 	causeDenied     = "write-denied"  // pullfix may not, somebody else may
 	causeRefused    = "write-refused" // nobody may
 )
