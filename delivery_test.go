@@ -104,7 +104,7 @@ func TestBadEnvelopes(t *testing.T) {
 func TestOnlyPost(t *testing.T) {
 	story, _ := load(t, "granted")
 	s := newStage(t, story)
-	resp, err := http.Get(s.url)
+	resp, err := s.client.Get(s.url)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -67,6 +67,7 @@ var now = time.Date(2026, 3, 4, 5, 10, 0, 0, time.UTC)
 type stage struct {
 	function *function
 	url      string
+	client   *http.Client
 	cloud    *emulator.Cloud
 	slack    *slackServer
 	log      *lockedBuffer
@@ -102,7 +103,7 @@ func newStage(t testing.TB, story *txtar.Archive) *stage {
 		Timeout: 5 * time.Second, Attempts: 3, Backoff: gax.Backoff{Initial: time.Millisecond, Max: 2 * time.Millisecond},
 	}
 	server := httptest.NewServer(s.function)
-	s.url = server.URL
+	s.url, s.client = server.URL, server.Client()
 	t.Cleanup(func() {
 		server.Close()
 		if err := s.function.close(); err != nil {
@@ -180,7 +181,7 @@ func (s *stage) post(t testing.TB, headers map[string]string, body string) int {
 	for k, v := range headers {
 		req.Header.Set(k, v)
 	}
-	resp, err := http.DefaultClient.Do(req)
+	resp, err := s.client.Do(req)
 	if err != nil {
 		t.Fatal(err)
 	}

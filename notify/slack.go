@@ -19,7 +19,10 @@ type Slack struct {
 	client  *http.Client
 }
 
-const slackTimeout = 10 * time.Second
+const (
+	slackTimeout = 10 * time.Second
+	idleTimeout  = 30 * time.Second // a function that sleeps between events keeps nothing open
+)
 
 // NewSlack returns the channel behind a webhook URL. The URL is a secret: it
 // is never part of an error.
@@ -28,7 +31,8 @@ func NewSlack(webhook string) (*Slack, error) {
 	if err != nil || u.Host == "" || u.Scheme != "https" && u.Hostname() != "127.0.0.1" && u.Hostname() != "localhost" {
 		return nil, errors.New("slack webhook: want a URL that begins with https://")
 	}
-	return &Slack{webhook: webhook, client: &http.Client{Timeout: slackTimeout}}, nil
+	transport := &http.Transport{Proxy: http.ProxyFromEnvironment, ForceAttemptHTTP2: true, TLSHandshakeTimeout: slackTimeout, IdleConnTimeout: idleTimeout}
+	return &Slack{webhook: webhook, client: &http.Client{Timeout: slackTimeout, Transport: transport}}, nil
 }
 
 // Send posts the message. Slack has taken it when Send returns nil.
