@@ -95,7 +95,9 @@ func (f *function) apply(ctx context.Context, i *incident) error {
 	change, err := granter.Grant(ctx, i.grant)
 	i.applied(change, err)
 	if transient := (*remediate.Transient)(nil); errors.As(err, &transient) {
-		f.ledger.Begin(i.key, change.EtagBefore, f.now())
+		if change.Unsure {
+			f.ledger.Begin(i.key, change.EtagBefore, f.now())
+		}
 		return errors.Join(err, f.record(ctx, i.record))
 	}
 	if !change.Added {

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"cloud.google.com/go/iam/apiv1/iampb"
 	"golang.org/x/tools/txtar"
 
 	"github.com/pullfix/pullfix/iam"
@@ -285,5 +286,37 @@ func TestFloodOfFindingsIsOneAlert(t *testing.T) {
 	}
 	if got := strings.Count(s.slack.told(), "Action needed: "); got != 1 {
 		t.Errorf("got %d messages, want 1", got)
+	}
+}
+
+// TestSomebodyElsesGrantIsNotClaimed fails an act before anything is written,
+// lets an administrator add the member, and delivers the event again: the
+// record must not say that pullfix did it.
+func TestSomebodyElsesGrantIsNotClaimed(t *testing.T) {
+	story, entry := load(t, "granted")
+	for n, f := range story.Files {
+		if f.Name == "seed.yaml" {
+			story.Files[n].Data = append(slices.Clip(f.Data), "faults: [{method: GetIamPolicy, code: UNAVAILABLE, after: 1, times: 3}]\n"...)
+		}
+	}
+	s := newStage(t, story)
+	if status := s.send(t, "1", "binary", entry); status != http.StatusInternalServerError {
+		t.Fatalf("got status %d for an act that failed for now", status)
+	}
+	const repository = "projects/shared-images/locations/us-central1/repositories/apps"
+	registry, err := s.function.artifactRegistry(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	policy := s.cloud.Policies()[repository]
+	policy.Bindings[0].Members = append(policy.Bindings[0].Members, "serviceAccount:service-111111111111@serverless-robot-prod.iam.gserviceaccount.com")
+	if _, err := registry.SetIamPolicy(t.Context(), &iampb.SetIamPolicyRequest{Resource: repository, Policy: policy}); err != nil {
+		t.Fatal(err)
+	}
+	if status := s.send(t, "1", "binary", entry); status != http.StatusNoContent {
+		t.Fatalf("got status %d; log:\n%s", status, s.log)
+	}
+	if got := s.records(t); strings.Contains(got, "outcome: applied") || !strings.Contains(got, "outcome: already-held") {
+		t.Errorf("got records:\n%s\nwant already-held, and nothing applied", got)
 	}
 }

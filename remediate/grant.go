@@ -31,6 +31,7 @@ type Granter struct {
 // Change is what a grant did to a policy.
 type Change struct {
 	Added      bool   // false where the member held the role already
+	Unsure     bool   // with an error: a write was sent that may have landed
 	EtagBefore string // base64, as gcloud prints it
 	EtagAfter  string
 }
@@ -56,14 +57,14 @@ func (g *Granter) Grant(ctx context.Context, grant Grant) (Change, error) {
 	for written := 0; ; written++ {
 		policy, err := g.read(ctx, b.Resource)
 		if err != nil {
-			return Change{}, errors.Join(err, refused)
+			return Change{Unsure: landed != "", EtagBefore: landed}, errors.Join(err, refused)
 		}
 		before := encode(policy)
 		switch {
 		case !add(policy, b.Role, b.Member):
 			return Change{Added: landed != "", EtagBefore: cmp.Or(landed, before), EtagAfter: before}, nil
 		case written == g.Calls.Attempts:
-			return Change{EtagBefore: before}, refused
+			return Change{Unsure: landed != "", EtagBefore: cmp.Or(landed, before)}, refused
 		case before == "":
 			return Change{}, fmt.Errorf("write the policy of %s: %w", b.Resource, errNoEtag)
 		}
@@ -76,7 +77,7 @@ func (g *Granter) Grant(ctx context.Context, grant Grant) (Change, error) {
 			landed = cmp.Or(landed, before)
 		}
 		if !reactTo(err).again || gax.Sleep(ctx, backoff.Pause()) != nil {
-			return Change{EtagBefore: before}, refused
+			return Change{Unsure: landed != "", EtagBefore: cmp.Or(landed, before)}, refused
 		}
 	}
 }

@@ -168,7 +168,15 @@ func TestGrantUnderFaults(t *testing.T) {
 		}, want: Change{Added: true}, landed: true, writes: 2},
 		{name: "read fails for a while", faults: []string{"{method: GetIamPolicy, code: UNAVAILABLE, times: 3}"}, want: Change{Added: true}, landed: true, writes: 1},
 		{name: "read fails for long", faults: []string{"{method: GetIamPolicy, code: UNAVAILABLE, times: 99}"}, fails: "read the policy of " + repository, again: true},
-		{name: "write fails for long", faults: []string{"{method: SetIamPolicy, code: UNAVAILABLE, times: 99}"}, fails: "write the policy of " + repository, again: true, writes: 4},
+		{name: "write fails for long", faults: []string{"{method: SetIamPolicy, code: UNAVAILABLE, times: 99}"}, want: Change{Unsure: true}, fails: "write the policy of " + repository, again: true, writes: 4},
+		{
+			name: "answer lost, and the policy cannot be read after it", want: Change{Unsure: true}, landed: true, writes: 1,
+			faults: []string{
+				"{method: SetIamPolicy, code: UNAVAILABLE, times: 1, afterWrite: true}",
+				"{method: GetIamPolicy, code: UNAVAILABLE, after: 1, times: 99}",
+			},
+			fails: "read the policy of " + repository, again: true,
+		},
 		{name: "conflict for long", faults: []string{"{method: SetIamPolicy, code: ABORTED, times: 99}"}, fails: "write the policy of " + repository, again: true, writes: 4},
 		{
 			name:   "the last answer is lost",
