@@ -34,9 +34,19 @@ func OpenCloud(ctx context.Context, project string, opts ...option.ClientOption)
 	return &Cloud{client: client, logger: client.Logger(LogID, logging.CommonResource(resource))}, nil
 }
 
-// order keeps the records of one event apart in time, so that a log viewer
-// shows the intent before the result.
-var order = map[string]time.Duration{PhaseIntent: 0, PhaseResult: time.Microsecond, PhaseDecision: 0}
+// stamp dates a record like its event, so that every delivery writes the same
+// entry, and keeps the records of one event apart, so that a log viewer shows
+// intent, result, intent of the undo, result of the undo.
+func stamp(r Record) time.Time {
+	at := r.At
+	if r.Phase == PhaseResult {
+		at = at.Add(time.Microsecond)
+	}
+	if r.undo() {
+		at = at.Add(2 * time.Microsecond)
+	}
+	return at
+}
 
 // Write writes the record and waits for the answer. Cloud Logging shows entries
 // with the same insertId and timestamp once.
@@ -49,7 +59,7 @@ func (c *Cloud) Write(ctx context.Context, r Record) error {
 	defer cancel()
 	err = c.logger.LogSync(ctx, logging.Entry{
 		InsertID:  r.ID(),
-		Timestamp: r.At.Add(order[r.Phase]),
+		Timestamp: stamp(r),
 		Severity:  severity(r),
 		Payload:   json.RawMessage(payload),
 		Labels:    map[string]string{"event": r.Event, "kind": r.Kind, "verdict": r.Verdict},

@@ -3,7 +3,10 @@
 // it is in Cloud Logging, or on disk, when the writer returns without an error.
 //
 // An act has two records: the intent before it and the result after it. No
-// record, no act. Whatever needs no act has one record, the decision.
+// record, no act. Whatever needs no act has one record, the decision. Who undoes
+// an act records that likewise, beside the records of the act.
+//
+// [FindInFile] and [FindInCloud] read back what is recorded about one event.
 package audit
 
 import (
@@ -24,14 +27,19 @@ const (
 	PhaseDecision = "decision"
 )
 
-// The outcomes of a grant.
+// The outcomes of a grant, and of its undoing.
 const (
 	OutcomeApplied     = "applied"      // the member was added
 	OutcomeAlreadyHeld = "already-held" // the member holds the role already
 	OutcomeObserved    = "observed"     // it would have been added in enforce mode
 	OutcomeRefused     = "refused"      // for good: a check, a limit or Google Cloud said no
 	OutcomeFailed      = "failed"       // for now: the event comes again
+	OutcomeUndone      = "undone"       // the member was removed again by pullfix undo
 )
+
+// CauseUndo is the cause of every record of an undo: it tells them from those
+// of the grant of the same event.
+const CauseUndo = "undo"
 
 // Record is one line of the compliance record. What is not known is "".
 type Record struct {
@@ -68,12 +76,26 @@ func (r Record) Key() string { return r.hash("") }
 // ID is the same for every delivery of the same event, so that a redelivery
 // writes no second line. What differs by phase, or is a failure that may pass,
 // has an id of its own: a later truth must not be taken for its repetition.
+//
+// The undo of a grant is an act of its own on the same event. A person may have
+// it tried again however it ended, so each of its outcomes has its own id: that
+// it was refused must not hide that it was done later.
 func (r Record) ID() string {
+	if r.undo() && r.Phase == PhaseIntent {
+		return r.hash(CauseUndo + " " + PhaseIntent)
+	}
+	if r.undo() {
+		return r.hash(CauseUndo + " " + r.Outcome)
+	}
 	if r.Outcome == OutcomeFailed {
 		return r.hash(OutcomeFailed)
 	}
 	return r.hash(r.Phase)
 }
+
+// undo goes by the outcome too: without the cause it would have the id of the
+// grant's result, and be dropped as its repetition.
+func (r Record) undo() bool { return r.Cause == CauseUndo || r.Outcome == OutcomeUndone }
 
 func (r Record) hash(slot string) string {
 	sum := sha256.Sum256([]byte(strings.Join([]string{
