@@ -167,6 +167,15 @@ func (i Image) String() string {
 // IsZero reports whether the image is unknown.
 func (i Image) IsZero() bool { return i.path == "" }
 
+// Host returns the registry host as it was written, or "" where there is none.
+func (i Image) Host() string {
+	host, _, ok := strings.Cut(i.path, "/")
+	if !ok {
+		return ""
+	}
+	return host
+}
+
 // Repository returns the Artifact Registry repository that holds the image, or
 // the unknown resource for another registry.
 func (i Image) Repository() Resource { return i.repository }

@@ -74,6 +74,8 @@ const (
 	domainCloudBuild       = "cloudbuild.gserviceaccount.com"
 	domainCloudServices    = "cloudservices.gserviceaccount.com"
 	domainDefaults         = "developer.gserviceaccount.com"
+	domainAppEngine        = "appspot.gserviceaccount.com"
+	domainUser             = ".iam.gserviceaccount.com" // after the project
 )
 
 // agentProjects are the projects of Google's that hold "service-NUMBER@…"
@@ -85,7 +87,7 @@ var agentProjects = map[string]struct{}{
 }
 
 func isAgentDomain(domain string) bool {
-	project, ok := strings.CutSuffix(domain, ".iam.gserviceaccount.com")
+	project, ok := strings.CutSuffix(domain, domainUser)
 	if _, listed := agentProjects[project]; listed {
 		return ok
 	}
@@ -142,6 +144,32 @@ func (p Principal) ProjectNumber() (Project, bool) {
 		return Project{}, false
 	}
 	return Project{number}, true
+}
+
+// Home returns the project that a service account or service agent belongs to,
+// by the id or the number that its address carries. It is unknown for everybody
+// else, and for an address that carries neither
+// (https://cloud.google.com/iam/docs/service-account-types).
+func (p Principal) Home() Project {
+	if number, ok := p.ProjectNumber(); ok || !p.IsServiceAccount() {
+		return number
+	}
+	name, domain, _ := strings.Cut(p.Email(), "@")
+	id := name
+	if domain != domainAppEngine {
+		var user bool
+		if id, user = strings.CutSuffix(domain, domainUser); !user || isAgentDomain(domain) {
+			return Project{}
+		}
+		if project, scope, scoped := strings.Cut(id, "."); scoped {
+			id = scope + ":" + project
+		}
+	}
+	home, err := ParseProject(id)
+	if err != nil || home.IsNumber() {
+		return Project{}
+	}
+	return home
 }
 
 // MarshalText returns the member.

@@ -122,6 +122,16 @@ func (r Resource) Project() Project {
 	return Project{name}
 }
 
+// Of returns the same resource with its project written as p, which must be
+// another name of the same project: its id for its number.
+func (r Resource) Of(p Project) Resource {
+	if r.IsZero() || p.IsZero() {
+		return r
+	}
+	r.name = "projects/" + p.String() + strings.TrimPrefix(r.name, "projects/"+r.Project().String())
+	return r
+}
+
 // Location returns the region or multi-region, or "" for a global resource.
 func (r Resource) Location() string {
 	segments := strings.SplitN(r.name, "/", 5)

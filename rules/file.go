@@ -235,7 +235,7 @@ func parseGrantable(s string) (iam.Role, error) {
 	for i, r := range grantableRoles {
 		words[i] = r.String()
 	}
-	if near := nearest(s, words); err != nil && near != "" {
+	if near := iam.Nearest(s, words); err != nil && near != "" {
 		return role, unknownWord("role", s, words)
 	}
 	return role, fmt.Errorf("role %q is never granted: want %s", s, list(words))
