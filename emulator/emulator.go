@@ -5,9 +5,10 @@
 // entries, and the faults to be met. What goes out is what the official
 // clients see over gRPC and what gcloud sees over REST, answered by the same
 // servers. What exists is fixed by the seed; what callers change is the
-// policies and the logs. Policies behave as the real ones do: an etag that
-// changes with every write, versions, conditions, limits, members that do not
-// exist.
+// policies, the logs, and the documents of Firestore, of which there are none
+// at first. Policies behave as the real ones do: an etag that changes with
+// every write, versions, conditions, limits, members that do not exist. So do
+// documents: preconditions, commits of all writes or none, update times.
 //
 // Nobody is authenticated: every caller is an owner of everything.
 package emulator
@@ -20,23 +21,26 @@ import (
 	"strings"
 	"time"
 
+	"cloud.google.com/go/firestore/apiv1/firestorepb"
 	"cloud.google.com/go/iam/apiv1/iampb"
 	"cloud.google.com/go/logging/apiv2/loggingpb"
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/encoding/protojson"
 )
 
-// maxRequest is what Cloud Logging takes in one write.
+// maxRequest is what Cloud Logging takes in one write, and Firestore in one
+// request.
 const maxRequest = 10 << 20
 
 // Cloud is a running local Google Cloud.
 type Cloud struct {
-	policies *policies
-	gate     *gate
-	logs     *logs
-	grpc     *grpc.Server
-	rest     *transcoder
-	http     *http.Server
+	policies  *policies
+	gate      *gate
+	logs      *logs
+	documents *documents
+	grpc      *grpc.Server
+	rest      *transcoder
+	http      *http.Server
 }
 
 // New returns the cloud that the seed describes; nil is an empty one. Clouds
@@ -47,12 +51,13 @@ func New(seed *Seed) *Cloud {
 	}
 	world := newCatalog(seed)
 	c := &Cloud{
-		policies: newPolicies(seed, world.canonical),
-		gate:     newGate(seed, world.canonical),
-		logs:     newLogs(seed, world),
+		policies:  newPolicies(seed, world.canonical),
+		gate:      newGate(seed, world.canonical),
+		logs:      newLogs(seed, world),
+		documents: newDocuments(),
 	}
-	c.grpc = grpc.NewServer(grpc.UnaryInterceptor(c.gate.intercept), grpc.MaxRecvMsgSize(maxRequest))
-	c.rest = newTranscoder(c.gate.intercept, register(c.grpc, world, c.policies, c.logs))
+	c.grpc = grpc.NewServer(grpc.UnaryInterceptor(c.gate.intercept), grpc.StreamInterceptor(c.gate.interceptStream), grpc.MaxRecvMsgSize(maxRequest))
+	c.rest = newTranscoder(c.gate.intercept, register(c.grpc, world, c.policies, c.logs, c.documents))
 
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)
@@ -108,6 +113,10 @@ func (c *Cloud) Calls() map[string]int { return c.gate.counts() }
 // Entries returns what Cloud Logging holds, the seed's entries first and then
 // in the order of writing, duplicates included.
 func (c *Cloud) Entries() []*loggingpb.LogEntry { return c.logs.all() }
+
+// Documents returns a copy of the documents of Firestore by their full name,
+// projects/P/databases/D/documents/COLLECTION/ID.
+func (c *Cloud) Documents() map[string]*firestorepb.Document { return c.documents.all() }
 
 func (c *Cloud) policiesJSON() map[string]json.RawMessage {
 	out := map[string]json.RawMessage{}

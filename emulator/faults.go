@@ -42,19 +42,79 @@ func newGate(seed *Seed, canonical func(string) string) *gate {
 }
 
 func (g *gate) intercept(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
-	method := path.Base(info.FullMethod)
+	lost, err := g.enter(ctx, info.FullMethod, req)
+	if err != nil {
+		return nil, err
+	}
+	res, err := next(ctx, req)
+	if lost != nil {
+		return nil, lost.Err()
+	}
+	return res, err
+}
+
+// interceptStream lets a call pass when its one request is read. That of a
+// caller who streams passes at once: it may never send one.
+func (g *gate) interceptStream(server any, stream grpc.ServerStream, info *grpc.StreamServerInfo, next grpc.StreamHandler) error {
+	s := &gatedStream{ServerStream: stream, gate: g, method: info.FullMethod}
+	if info.IsClientStream {
+		if err := s.enter(nil); err != nil {
+			return err
+		}
+	}
+	err := next(server, s)
+	if s.lost != nil {
+		return s.lost.Err()
+	}
+	return err
+}
+
+// gatedStream passes the gate with the first request.
+type gatedStream struct {
+	grpc.ServerStream
+	gate   *gate
+	method string
+	passed bool
+	lost   *status.Status // what takes the place of the answers, or nil
+}
+
+func (s *gatedStream) RecvMsg(req any) error {
+	if err := s.ServerStream.RecvMsg(req); err != nil || s.passed {
+		return err
+	}
+	return s.enter(req)
+}
+
+func (s *gatedStream) enter(req any) (err error) {
+	s.passed = true
+	s.lost, err = s.gate.enter(s.Context(), s.method, req)
+	return err
+}
+
+func (s *gatedStream) SendMsg(res any) error {
+	if s.lost != nil {
+		return nil
+	}
+	return s.ServerStream.SendMsg(res)
+}
+
+// enter returns the error that refuses the call, or the status that takes the
+// place of its answer after it is carried out.
+func (g *gate) enter(ctx context.Context, fullMethod string, req any) (lost *status.Status, refused error) {
+	method := path.Base(fullMethod)
 	g.count(method)
 	if err := sleep(ctx, g.latency); err != nil {
 		return nil, err
 	}
 	f, ok := g.take(method, g.resource(req))
-	if !ok {
-		return next(ctx, req)
+	switch {
+	case !ok:
+		return nil, nil
+	case f.afterWrite:
+		return status.New(f.code, f.message), nil
+	default:
+		return nil, status.Error(f.code, f.message)
 	}
-	if f.afterWrite {
-		_, _ = next(ctx, req)
-	}
-	return nil, status.Error(f.code, f.message)
 }
 
 func (g *gate) count(method string) {
@@ -95,7 +155,7 @@ func (g *gate) resource(req any) string {
 		return ""
 	}
 	fields := m.ProtoReflect().Descriptor().Fields()
-	for _, field := range []string{"resource", "name", "parent", "log_name"} {
+	for _, field := range []string{"resource", "name", "parent", "log_name", "database"} {
 		if f := fields.ByTextName(field); f != nil && f.Kind() == protoreflect.StringKind && !f.IsList() {
 			return g.canonical(m.ProtoReflect().Get(f).String())
 		}

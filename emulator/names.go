@@ -43,9 +43,16 @@ var (
 	jobForm        = newForm(`projects/P/locations/L/jobs/J`, projectPart+locationPart+`/jobs/`+idPart)
 	workerPoolForm = newForm(`projects/P/locations/L/workerPools/W`, projectPart+locationPart+`/workerPools/`+idPart)
 	accountForm    = newForm(`projects/P/serviceAccounts/EMAIL`, projectPart+`/serviceAccounts/(`+email+`)`)
+	databaseForm   = newForm(`projects/P/databases/(default), or the id of another database`, databasePart)
+	documentForm   = newForm(`projects/P/databases/(default)/documents/COLLECTION/ID, with pairs of collection and id below it`, documentPart)
 	packageForm    = newForm(`a package such as team/api`, `\S+`)
 	imageForm      = newForm(`NAME:TAG, NAME@sha256:… with 64 hex digits, or NAME:TAG@sha256:…`,
 		`(`+imagePath+`)(?::([A-Za-z0-9_][A-Za-z0-9._-]{0,127}))?(?:@(sha256:[0-9a-f]{64}))?`)
+)
+
+const (
+	databasePart = projectPart + `/databases/(\(default\)|[a-z][a-z0-9-]{2,61}[a-z0-9])`
+	documentPart = databasePart + `/documents/([^/]+/[^/]+(?:/[^/]+/[^/]+)*)`
 )
 
 const imagePath = `[a-z0-9]+(?:[._/-]+[a-z0-9]+)*`

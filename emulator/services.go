@@ -2,6 +2,7 @@ package emulator
 
 import (
 	"cloud.google.com/go/artifactregistry/apiv1/artifactregistrypb"
+	"cloud.google.com/go/firestore/apiv1/firestorepb"
 	"cloud.google.com/go/iam/admin/apiv1/adminpb"
 	"cloud.google.com/go/logging/apiv2/loggingpb"
 	"cloud.google.com/go/resourcemanager/apiv3/resourcemanagerpb"
@@ -13,7 +14,7 @@ import (
 
 // register puts every service on the gRPC server and returns them by their
 // full name.
-func register(s *grpc.Server, world *catalog, policies *policies, logs *logs) map[protoreflect.FullName]any {
+func register(s *grpc.Server, world *catalog, policies *policies, logs *logs, documents *documents) map[protoreflect.FullName]any {
 	iam := func(resolve func(string) (string, error)) policyServer { return policyServer{policies, resolve} }
 	var (
 		registry      = &registryServer{policyServer: iam(world.repositoryName), world: world}
@@ -36,6 +37,7 @@ func register(s *grpc.Server, world *catalog, policies *policies, logs *logs) ma
 	resourcemanagerpb.RegisterFoldersServer(s, folders)
 	resourcemanagerpb.RegisterOrganizationsServer(s, organizations)
 	loggingpb.RegisterLoggingServiceV2Server(s, logs)
+	firestorepb.RegisterFirestoreServer(s, documents)
 	return map[protoreflect.FullName]any{
 		"google.devtools.artifactregistry.v1.ArtifactRegistry": registry,
 		"google.cloud.secretmanager.v1.SecretManagerService":   secrets,
@@ -47,5 +49,6 @@ func register(s *grpc.Server, world *catalog, policies *policies, logs *logs) ma
 		"google.cloud.resourcemanager.v3.Folders":              folders,
 		"google.cloud.resourcemanager.v3.Organizations":        organizations,
 		"google.logging.v2.LoggingServiceV2":                   logs,
+		"google.firestore.v1.Firestore":                        documents,
 	}
 }

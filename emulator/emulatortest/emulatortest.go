@@ -1,6 +1,7 @@
 // Package emulatortest runs a local Google Cloud for a test. A seed in YAML
 // comes in; an address, and options that point the official clients at it, go
-// out. Both end with the test.
+// out. Both end with the test. Where a test is to show that Google's own
+// emulator answers the same, [GoogleFirestore] runs that.
 package emulatortest
 
 import (
@@ -40,7 +41,8 @@ func Start(t testing.TB, seed string) (cloud *emulator.Cloud, address string) {
 	return cloud, listener.Addr().String()
 }
 
-// Options point an official client at the address.
+// Options point an official client at the address. That of Firestore goes
+// elsewhere where FIRESTORE_EMULATOR_HOST is set.
 func Options(address string) []option.ClientOption {
 	return []option.ClientOption{
 		option.WithEndpoint(address),
