@@ -110,6 +110,15 @@ func (c *Cloud) Policies() map[string]*iampb.Policy { return c.policies.all() }
 // Calls returns how often each method was called, by its name.
 func (c *Cloud) Calls() map[string]int { return c.gate.counts() }
 
+// Watch has f called at every call from now on: when it arrives, and when it
+// was carried out and is about to be answered. A call that a fault refuses is
+// not carried out. f may block, which holds the call; nil ends the watching.
+func (c *Cloud) Watch(f func(Call)) {
+	c.gate.mu.Lock()
+	defer c.gate.mu.Unlock()
+	c.gate.watch = f
+}
+
 // Entries returns what Cloud Logging holds, the seed's entries first and then
 // in the order of writing, duplicates included.
 func (c *Cloud) Entries() []*loggingpb.LogEntry { return c.logs.all() }

@@ -35,6 +35,7 @@ type gate struct {
 	mu     sync.Mutex
 	faults []fault
 	calls  map[string]int
+	watch  func(Call)
 }
 
 func newGate(seed *Seed, canonical func(string) string) *gate {
@@ -47,10 +48,27 @@ func (g *gate) intercept(ctx context.Context, req any, info *grpc.UnaryServerInf
 		return nil, err
 	}
 	res, err := next(ctx, req)
+	g.show(Call{Method: path.Base(info.FullMethod), Resource: g.resource(req), Done: true})
 	if lost != nil {
 		return nil, lost.Err()
 	}
 	return res, err
+}
+
+// Call is a call as the local Google Cloud sees it.
+type Call struct {
+	Method   string // its gRPC name, without that of the service
+	Resource string // what it is about, "" where the request does not say
+	Done     bool   // it was carried out, and is about to be answered
+}
+
+func (g *gate) show(c Call) {
+	g.mu.Lock()
+	watch := g.watch
+	g.mu.Unlock()
+	if watch != nil {
+		watch(c)
+	}
 }
 
 // interceptStream lets a call pass when its one request is read. That of a
@@ -63,6 +81,7 @@ func (g *gate) interceptStream(server any, stream grpc.ServerStream, info *grpc.
 		}
 	}
 	err := next(server, s)
+	g.show(Call{Method: path.Base(info.FullMethod), Done: true})
 	if s.lost != nil {
 		return s.lost.Err()
 	}
@@ -103,6 +122,7 @@ func (s *gatedStream) SendMsg(res any) error {
 func (g *gate) enter(ctx context.Context, fullMethod string, req any) (lost *status.Status, refused error) {
 	method := path.Base(fullMethod)
 	g.count(method)
+	g.show(Call{Method: method, Resource: g.resource(req)})
 	if err := sleep(ctx, g.latency); err != nil {
 		return nil, err
 	}
