@@ -13,18 +13,21 @@ var mayImport = map[string][]string{
 	"iam":       {},
 	"parse":     {"iam"},
 	"rules":     {"iam"},
-	"remediate": {"iam"},
+	"remediate": {"iam", "internal/combine", "internal/lazy", "internal/retry"},
 	"notify":    {"iam"},
 	"audit":     {"iam"},
-	"ledger":    {"iam"},
+	"ledger":    {"iam", "internal/combine", "internal/retry"},
 	"emulator":  {"iam"},
 
 	"emulator/emulatortest": {"emulator", "iam"},
 
+	"internal/lazy":     {},
 	"internal/settings": {"iam", "rules"},
+	"internal/combine":  {},
+	"internal/retry":    {},
 	"internal/arch":     {},
 
-	"docs": {"iam", "parse", "remediate", "rules"},
+	"docs": {"iam", "internal/retry", "parse", "remediate", "rules"},
 
 	".":           {"*"},
 	"cmd/pullfix": {"*"},

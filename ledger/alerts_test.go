@@ -1,0 +1,177 @@
+package ledger
+
+import (
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+)
+
+var due = Claim{Due: true}
+
+func eventIsRemembered(_ *testing.T, w *world) {
+	all := w.instances(2)
+	w.past(all[0], "a", noon, Past{})
+	w.granted(all[0], "a", noon, 20)
+	line := `{"outcome":"applied","reason":"<ä>"}` + "\n"
+	for range 2 {
+		w.must(all[0].End(w.Context(), "a", line, noon))
+	}
+	w.past(all[1], "a", noon.Add(eventMemory-time.Second), Past{Begun: true, Ended: line})
+	w.past(all[1], "a", noon.Add(eventMemory), Past{})
+}
+
+func grantIsRemembered(_ *testing.T, w *world) {
+	all := w.instances(2)
+	known := func(after time.Duration, want time.Time) {
+		w.Helper()
+		got, err := all[1].Remembered(w.Context(), "binding", noon.Add(after))
+		w.must(err)
+		w.want("remembered", got, want)
+	}
+	known(0, time.Time{})
+	for _, at := range []time.Time{noon, noon.Add(time.Minute), noon} { // the last one wins, in whatever order
+		w.must(all[0].Remember(w.Context(), "binding", at))
+	}
+	known(time.Hour, noon.Add(time.Minute))
+	known(24*time.Hour+time.Minute, time.Time{})
+}
+
+func claimIsDueOnce(_ *testing.T, w *world) {
+	all := w.instances(3)
+	w.claim(all[0], "p", "a", 0, due) // the first is told at once
+	w.told(all[0], "p", "a", time.Second)
+	w.claim(all[1], "p", "a", time.Second, Claim{}) // and not again when it comes again
+	w.claim(all[1], "p", "b", time.Hour, Claim{})
+	w.claim(all[2], "p", "b", time.Hour, Claim{}) // counted once
+	w.claim(all[2], "p", "c", 2*time.Hour, Claim{})
+	w.claim(all[0], "p", "d", every, Claim{Due: true, Missed: 2})
+	w.told(all[0], "p", "d", every)
+	w.claim(all[1], "p", "e", every+time.Hour, Claim{})
+	w.claim(all[1], "p", "f", 2*every, Claim{Due: true, Missed: 1}) // since the last telling
+	w.told(all[1], "p", "f", 2*every)
+	w.claim(all[2], "p", "g", 3*every-time.Hour, Claim{})
+	w.claim(all[2], "p", "g", 3*every, due) // it comes again and is no other event of its own
+	w.told(all[2], "p", "g", 3*every)
+	w.claim(all[1], "p", "h", 4*every-time.Hour, Claim{})
+	w.claim(all[0], "p", "i", 10*every, due) // long forgotten
+	w.claim(all[0], "another problem", "j", 10*every, due)
+}
+
+func releaseMakesDueAgain(_ *testing.T, w *world) {
+	all := w.instances(2)
+	w.claim(all[0], "p", "a", 0, due)
+	w.claim(all[1], "p", "b", time.Second, Claim{})
+	for range 2 {
+		w.release(all[0], "p", "a", 2*time.Second)
+	}
+	w.claim(all[1], "p", "a", time.Minute, Claim{Due: true, Missed: 1})
+	w.told(all[1], "p", "a", time.Minute)
+	w.release(all[1], "p", "a", time.Minute) // it was told
+	w.claim(all[1], "p", "a", time.Minute, Claim{})
+	w.claim(all[1], "p", "c", time.Hour, Claim{})
+	later := every + time.Minute
+	for range 2 {
+		w.claim(all[0], "p", "d", later, Claim{Due: true, Missed: 1})
+		w.release(all[0], "p", "of another event", later)
+		w.release(all[0], "another problem", "d", later)
+		w.claim(all[1], "p", "d", later, Claim{Unsure: true})
+		w.release(all[0], "p", "d", later)
+	}
+	w.claim(all[1], "p", "c", later, due) // the one that was counted is told
+	w.told(all[1], "p", "c", later)
+	w.claim(all[0], "p", "d", later, Claim{})
+}
+
+func neverConfirmed(_ *testing.T, w *world) {
+	all := w.instances(3)
+	w.claim(all[0], "p", "a", 0, due)
+	w.claim(all[1], "p", "b", sendTime-time.Second, Claim{})
+	w.claim(all[1], "p", "a", sendTime, Claim{Unsure: true})
+	w.claim(all[1], "p", "c", sendTime, Claim{Due: true, Missed: 1})
+	// The first instance was only slow. What it says is of its own event.
+	w.release(all[0], "p", "a", sendTime+time.Second)
+	w.claim(all[2], "p", "d", sendTime+time.Second, Claim{})
+	w.told(all[1], "p", "c", sendTime+time.Second)
+	w.claim(all[2], "p", "a", sendTime+time.Minute, Claim{}) // it is due again, when it is time
+	w.claim(all[2], "p", "e", sendTime+every, Claim{Due: true, Missed: 2})
+	w.release(all[2], "p", "e", sendTime+every)
+	w.claim(all[2], "p", "a", sendTime+every, Claim{Due: true, Missed: 1})
+}
+
+func toldOnce(_ *testing.T, w *world) {
+	all := w.instances(4)
+	w.claim(all[0], "p", "a", 0, due)
+	w.claim(all[1], "another problem", "a", 0, Claim{Unsure: true})
+	w.told(all[0], "p", "a", 0)
+	w.claim(all[1], "another problem", "a", 0, Claim{})
+
+	// The same event in many deliveries at once.
+	var mu sync.Mutex
+	got := map[Claim]int{}
+	w.atOnce(all, 5, func(l *Ledger, _ string, _ int) {
+		c, err := l.Claim(w.Context(), "q", "b", noon, every)
+		mu.Lock()
+		defer mu.Unlock()
+		if err != nil {
+			w.Error(err)
+		}
+		got[c]++
+	})
+	w.want("claims", got, map[Claim]int{due: 1, {Unsure: true}: 19})
+}
+
+// takeOver does each step of an event by another instance than the one before.
+func takeOver(_ *testing.T, w *world) {
+	next := 0
+	another := func() *Ledger {
+		next++
+		l := New(w.store)
+		l.shard = next % shards
+		return l
+	}
+	for n := range 3 {
+		event := fmt.Sprint("event-", n)
+		w.granted(another(), event, noon, 3)
+		w.past(another(), event, noon, Past{Begun: true})
+		w.granted(another(), event, noon, 3)
+		w.must(another().Remember(w.Context(), event, noon))
+		w.must(another().End(w.Context(), event, "applied", noon))
+		w.past(another(), event, noon, Past{Begun: true, Ended: "applied"})
+		w.claim(another(), event, event, 0, due)
+		w.claim(another(), event, event, 0, Claim{Unsure: true})
+		w.release(another(), event, event, 0)
+		w.claim(another(), event, event, 0, due)
+		w.told(another(), event, event, 0)
+		w.claim(another(), event, event, 0, Claim{})
+	}
+	w.tripped(another(), "event-3", noon, 3, Trip{At: noon})
+}
+
+func floodIsCounted(_ *testing.T, w *world) {
+	const perInstance = 30
+	all := w.instances(4)
+	var mu sync.Mutex
+	told := 0
+	flood := func(prefix string, after time.Duration) {
+		w.atOnce(all, perInstance, func(l *Ledger, event string, n int) {
+			for range 1 + n%3 { // some are delivered more than once
+				c, err := l.Claim(w.Context(), "p", prefix+event, noon.Add(after), every)
+				if err == nil && c.Due {
+					err = l.Told(w.Context(), "p", prefix+event, noon.Add(after))
+					mu.Lock()
+					told++
+					mu.Unlock()
+				}
+				if err != nil {
+					w.Error(err)
+				}
+			}
+		})
+	}
+	flood("first-", 0)
+	w.want("told", told, 1)
+	flood("second-", time.Hour)
+	w.want("told", told, 1)
+	w.claim(all[0], "p", "last", every, Claim{Due: true, Missed: 2*4*perInstance - 1})
+}

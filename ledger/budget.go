@@ -1,0 +1,151 @@
+package ledger
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"time"
+)
+
+// The budget is kept in documents of fixed names: the latch, which stops all
+// grants once the budget has been used up, and the shards, which hold counts.
+// Each shard may hold its part of the budget, so that who grants out of one
+// need not know the others. An epoch is the time from one rearming to the next;
+// what a shard holds of an earlier one counts for nothing.
+const (
+	latchName    = ofBudget + "/latch"
+	budgetPeriod = time.Hour
+	bucketLength = 10 * time.Second
+	// clockSkew is how far the clocks of instances may be apart. For so much
+	// longer a shard keeps what it need not count any more.
+	clockSkew = 10 * time.Minute
+)
+
+var budgetNames = func() []string {
+	names := []string{latchName}
+	for k := range shards {
+		names = append(names, shardName(k))
+	}
+	return names
+}()
+
+func shardName(k int) string { return fmt.Sprintf("%s/shard-%d", ofBudget, k) }
+
+// Trip says that the budget was used up, and when.
+type Trip struct {
+	At    time.Time
+	Epoch int // how often the budget had been rearmed by then
+}
+
+// IsZero reports whether the budget was not used up.
+func (t Trip) IsZero() bool { return t.At.IsZero() }
+
+// latch is the document that stops all grants.
+type latch struct {
+	Epoch   int       `json:"epoch"`
+	Tripped time.Time `json:"tripped,omitzero"`
+	By      string    `json:"by,omitempty"` // the event's document
+	Rearmed *rearmed  `json:"rearmed,omitempty"`
+}
+
+// rearmed is how the epoch began.
+type rearmed struct {
+	Token   string    `json:"token"` // of the call
+	At      time.Time `json:"at"`
+	Tripped time.Time `json:"tripped"` // in the epoch before
+}
+
+func (l latch) trip() Trip {
+	if l.Tripped.IsZero() {
+		return Trip{}
+	}
+	return Trip{At: l.Tripped, Epoch: l.Epoch}
+}
+
+// readLatch ignores the time: the latch does not expire.
+func readLatch(d *documents) (latch, error) {
+	l, _, err := read[latch](d, latchName, time.Time{})
+	return l, err
+}
+
+func writeLatch(d *documents, l latch) error { return write(d, latchName, l, time.Time{}) }
+
+// spent is the grant that an event took out of the budget.
+type spent struct {
+	Token  string    `json:"token"` // of the call
+	Epoch  int       `json:"epoch"`
+	Shard  int       `json:"shard"`
+	Bucket time.Time `json:"bucket"`
+}
+
+// Begin takes one grant out of the budget and notes that the event was begun,
+// both or neither, and once however often it is called. A trip means that there
+// is no grant, now and until [Ledger.Rearm]: more than perHour would have been
+// made within 60 minutes over all instances, to be safe counted as up to 10 s
+// more. An event that was begun before the trip keeps its grant. past is what
+// [Ledger.Prepare] returned a moment ago, which saves a load, or zero.
+func (l *Ledger) Begin(ctx context.Context, event string, past Past, now time.Time, perHour int) (Trip, error) {
+	b := beginning{
+		event: named(ofEvent, event), token: rand.Text(), now: plain(now), perHour: max(perHour, 0), shard: l.shard,
+	}
+	var trip Trip
+	o := l.do(ctx, ofBudget, change{names: b.names(), now: now, ahead: past.ahead, apply: func(d *documents) (err error) {
+		trip, err = b.apply(d)
+		return err
+	}})
+	if o.err != nil {
+		return Trip{}, o.err
+	}
+	return trip, nil
+}
+
+// Abandon says that it is certain that nothing was written for an event that
+// was begun. It no longer is, and its grant goes back to the budget.
+func (l *Ledger) Abandon(ctx context.Context, event string, now time.Time) error {
+	b := beginning{event: named(ofEvent, event), now: plain(now)}
+	var of aim
+	return l.do(ctx, ofBudget, change{names: b.names(), now: now, apply: func(d *documents) error {
+		return b.undo(d, &of)
+	}}).err
+}
+
+// Tripped returns the trip that stops all grants now, zero where there is none.
+func (l *Ledger) Tripped(ctx context.Context) (Trip, error) {
+	docs, err := l.look(ctx, latchName)
+	if err != nil {
+		return Trip{}, err
+	}
+	state, err := readLatch(docs)
+	return state.trip(), err
+}
+
+// Rearm lifts a trip, so that grants work again at once with a full budget. It
+// returns the trip, zero where there was none.
+func (l *Ledger) Rearm(ctx context.Context, now time.Time) (Trip, error) {
+	token, now := rand.Text(), plain(now)
+	var lifted Trip
+	o := l.do(ctx, ofBudget, change{names: []string{latchName}, now: now, apply: func(d *documents) (err error) {
+		lifted, err = rearm(d, token, now)
+		return err
+	}})
+	if o.err != nil {
+		return Trip{}, o.err
+	}
+	return lifted, nil
+}
+
+func rearm(d *documents, token string, now time.Time) (Trip, error) {
+	state, err := readLatch(d)
+	if err != nil {
+		return Trip{}, err
+	}
+	if r := state.Rearmed; r != nil && r.Token == token { // an earlier save of this call took effect
+		return Trip{At: r.Tripped, Epoch: state.Epoch - 1}, nil
+	}
+	trip := state.trip()
+	if trip.IsZero() {
+		return trip, nil
+	}
+	next := latch{Epoch: state.Epoch + 1, Rearmed: &rearmed{Token: token, At: now, Tripped: trip.At}}
+	return trip, writeLatch(d, next)
+}

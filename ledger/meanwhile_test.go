@@ -1,0 +1,133 @@
+package ledger
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+)
+
+// meanwhile is a store in which others do something once, after a save that is
+// carried out and whose answer is lost.
+type meanwhile struct {
+	Store
+	others func()
+}
+
+func (s *meanwhile) Save(ctx context.Context, docs []Document, now time.Time) error {
+	err := s.Store.Save(ctx, docs, now)
+	if others := s.others; others != nil && err == nil {
+		s.others = nil
+		others()
+		return status.Error(codes.Aborted, "fault")
+	}
+	return err
+}
+
+// A call that is tried again must not undo what another began since.
+func TestWhatAnotherBeganMeanwhileIsLeft(t *testing.T) {
+	w := &world{t, NewMemory()}
+	store := &meanwhile{Store: w.store}
+	l, other := impatient(store), w.instance()
+
+	w.granted(l, "a", noon, 2)
+	store.others = func() { w.granted(other, "a", noon, 2) }
+	w.must(l.Abandon(t.Context(), "a", noon))
+	w.past(other, "a", noon, Past{Begun: true})
+	w.granted(other, "b", noon, 2)
+	w.tripped(other, "c", noon, 2, Trip{At: noon})
+
+	w.claim(l, "p", "a", 0, due)
+	store.others = func() { w.claim(other, "p", "a", 0, due) }
+	w.release(l, "p", "a", 0)
+	w.claim(l, "p", "a", 0, Claim{Unsure: true})
+	w.told(other, "p", "a", 0)
+
+	store.others = func() { w.tripped(other, "d", noon.Add(time.Hour), 0, Trip{At: noon.Add(time.Hour), Epoch: 1}) }
+	lifted, err := l.Rearm(t.Context(), noon)
+	w.must(err)
+	w.want("lifted", lifted, Trip{At: noon})
+}
+
+// between is a store in which others do something once, after a load.
+type between struct {
+	Store
+	others func()
+}
+
+func (s *between) Load(ctx context.Context, names []string) ([]Document, error) {
+	docs, err := s.Store.Load(ctx, names)
+	if others := s.others; others != nil && err == nil {
+		s.others = nil
+		others()
+	}
+	return docs, err
+}
+
+// What is decided by all shards holds for all shards when it is saved.
+func TestShardsThatChangeMeanwhile(t *testing.T) {
+	w := &world{t, NewMemory()}
+	store := &between{Store: w.store}
+	l, all := impatient(store), w.instances(8)
+	l.shard = 0
+
+	w.granted(all[6], "a", noon, 20)
+	w.granted(all[6], "b", noon, 20)
+	store.others = func() { w.granted(all[1], "c", noon, 3) } // the last one of a budget made smaller
+	w.tripped(l, "d", noon, 3, Trip{At: noon})
+
+	_, err := l.Rearm(t.Context(), noon)
+	w.must(err)
+	w.granted(all[0], "e", noon, 1)
+	store.others = func() { w.must(all[0].Abandon(t.Context(), "e", noon)) }
+	w.granted(l, "f", noon, 1)
+}
+
+// An instance whose clock is ahead leaves what the others must count.
+func TestClocksThatDiffer(t *testing.T) {
+	w := &world{t, NewMemory()}
+	l, ahead := w.instance(), noon.Add(68*time.Minute)
+	w.granted(l, "a", noon, 1)
+	w.granted(l, "b", ahead, 1)
+	w.must(l.Abandon(t.Context(), "b", ahead))
+	w.tripped(l, "c", noon.Add(59*time.Minute), 1, Trip{At: noon.Add(59 * time.Minute)})
+}
+
+// torn is a store whose first load of the budget is half from before something
+// that others do, and half from after.
+type torn struct {
+	Store
+	others func()
+}
+
+func (s *torn) Load(ctx context.Context, names []string) ([]Document, error) {
+	before, err := s.Store.Load(ctx, names)
+	if err != nil || s.others == nil {
+		return before, err
+	}
+	s.others()
+	s.others = nil
+	after, err := s.Store.Load(ctx, names)
+	for n, name := range names {
+		if name == latchName {
+			after[n] = before[n]
+		}
+	}
+	return after, err
+}
+
+func TestLoadThatIsNotOfOneMoment(t *testing.T) {
+	w := &world{t, NewMemory()}
+	other := w.instance()
+	w.granted(other, "a", noon, 1)
+	l := impatient(&torn{w.store, func() {
+		w.tripped(other, "b", noon, 1, Trip{At: noon})
+		_, err := other.Rearm(t.Context(), noon)
+		w.must(err)
+		w.granted(other, "c", noon, 2)
+	}})
+	w.granted(l, "d", noon, 2)
+	w.tripped(l, "e", noon, 2, Trip{At: noon, Epoch: 1})
+}

@@ -1,0 +1,166 @@
+package ledger
+
+import (
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/pullfix/pullfix/emulator/emulatortest"
+)
+
+var noon = time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
+
+const every = 4 * time.Hour
+
+// stories are what every store must bear out.
+var stories = []struct {
+	name string
+	tell func(*testing.T, *world)
+}{
+	{"a load is in order, and a save is of all or none", saveAllOrNone},
+	{"an expired document counts for nothing and guards the save", expired},
+	{"an event is remembered for a week", eventIsRemembered},
+	{"a grant is remembered for a day", grantIsRemembered},
+	{"the budget is exact over instances", budgetIsExact},
+	{"the hour slides", hourSlides},
+	{"a redelivery spends once", redeliverySpendsOnce},
+	{"a begin that is abandoned gives back", abandonGivesBack},
+	{"a smaller budget counts what was granted before", budgetIsMadeSmaller},
+	{"no budget trips at once", noBudget},
+	{"a rearmed budget works at once", rearming},
+	{"a claim is due once in a period", claimIsDueOnce},
+	{"a release makes the event due again", releaseMakesDueAgain},
+	{"a claim that was never confirmed", neverConfirmed},
+	{"nobody is told twice about one event", toldOnce},
+	{"another instance takes over at every step", takeOver},
+	{"a flood over instances is counted exactly", floodIsCounted},
+	{"instances that contend for one document all get on", contention},
+}
+
+func TestStories(t *testing.T) {
+	t.Run("memory", func(t *testing.T) {
+		tellAll(t, func(*testing.T, int) Store { return NewMemory() })
+	})
+	t.Run("local Google Cloud", func(t *testing.T) {
+		_, address := emulatortest.Start(t, "")
+		tellAll(t, func(t *testing.T, n int) Store { return database(t, address, n) })
+	})
+	t.Run("Google's emulator", func(t *testing.T) {
+		address := emulatortest.GoogleFirestore(t)
+		tellAll(t, func(t *testing.T, n int) Store { return database(t, address, n) })
+	})
+}
+
+func tellAll(t *testing.T, open func(*testing.T, int) Store) {
+	for n, story := range stories {
+		t.Run(story.name, func(t *testing.T) { story.tell(t, &world{t, open(t, n)}) })
+	}
+}
+
+// database opens the n-th of many empty databases: that of a project of its own.
+func database(t testing.TB, address string, n int) *Firestore {
+	t.Helper()
+	t.Setenv("FIRESTORE_EMULATOR_HOST", "") // the client would go there
+	f, err := OpenFirestore(t.Context(), fmt.Sprintf("project-%d", n), emulatortest.Options(address)...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := f.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return f
+}
+
+// world is a store that instances share.
+type world struct {
+	*testing.T
+	store Store
+}
+
+// instances returns ledgers that prefer different shards.
+func (w *world) instances(n int) []*Ledger {
+	all := make([]*Ledger, n)
+	for k := range all {
+		all[k] = New(w.store)
+		all[k].shard = k % shards
+	}
+	return all
+}
+
+func (w *world) instance() *Ledger { return w.instances(1)[0] }
+
+func (w *world) must(err error) {
+	w.Helper()
+	if err != nil {
+		w.Fatal(err)
+	}
+}
+
+func (w *world) want(what string, got, want any) {
+	w.Helper()
+	if diff := cmp.Diff(want, got, cmpopts.IgnoreUnexported(Past{})); diff != "" {
+		w.Errorf("%s (-want +got):\n%s", what, diff)
+	}
+}
+
+// The calls of a ledger, for stories in which they all work.
+
+func (w *world) begin(l *Ledger, event string, now time.Time, perHour int) Trip {
+	w.Helper()
+	trip, err := l.Begin(w.Context(), event, Past{}, now, perHour)
+	w.must(err)
+	return trip
+}
+
+func (w *world) granted(l *Ledger, event string, now time.Time, perHour int) {
+	w.Helper()
+	if trip := w.begin(l, event, now, perHour); !trip.IsZero() {
+		w.Errorf("event %s at %s: got %+v, want a grant", event, now.Sub(noon), trip)
+	}
+}
+
+func (w *world) tripped(l *Ledger, event string, now time.Time, perHour int, want Trip) {
+	w.Helper()
+	w.want(fmt.Sprintf("event %s at %s", event, now.Sub(noon)), w.begin(l, event, now, perHour), want)
+}
+
+func (w *world) past(l *Ledger, event string, now time.Time, want Past) {
+	w.Helper()
+	got, err := l.Recall(w.Context(), event, now)
+	w.must(err)
+	w.want("past of "+event, got, want)
+}
+
+func (w *world) claim(l *Ledger, problem, event string, after time.Duration, want Claim) {
+	w.Helper()
+	got, err := l.Claim(w.Context(), problem, event, noon.Add(after), every)
+	w.must(err)
+	w.want(fmt.Sprintf("claim of %s for %s after %s", problem, event, after), got, want)
+}
+
+func (w *world) told(l *Ledger, problem, event string, after time.Duration) {
+	w.Helper()
+	w.must(l.Told(w.Context(), problem, event, noon.Add(after)))
+}
+
+func (w *world) release(l *Ledger, problem, event string, after time.Duration) {
+	w.Helper()
+	w.must(l.Release(w.Context(), problem, event, noon.Add(after)))
+}
+
+// atOnce calls for each of the instances n times, all at the same time.
+func (w *world) atOnce(all []*Ledger, n int, call func(l *Ledger, event string, n int)) {
+	var wg sync.WaitGroup
+	for k, l := range all {
+		for i := range n {
+			wg.Go(func() { call(l, fmt.Sprintf("event-%d-%d", k, i), k*n+i) })
+		}
+	}
+	wg.Wait()
+}
