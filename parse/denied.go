@@ -288,7 +288,7 @@ func (e *entry) called(d *draft) {
 func (e *entry) artifact(d *draft) {
 	r := d.Access.Resource
 	if own := r.Project(); r.Type() == iam.RepositoryType && !own.IsNumber() && !e.project.IsNumber() && own != e.project {
-		d.doubt(CauseDisagrees, fmt.Sprintf("the log is that of project %q, the repository %q", e.project, r))
+		d.doubt(CauseSpoof, fmt.Sprintf("the entry is in the log of project %q, and Google logs an access to %q in the project that holds it: the entry may be forged", e.project, r))
 	}
 	if named := readPlace(e.string(e.proto, "resourceName")).resource; named.Type() == iam.RepositoryType && named != r {
 		d.doubt(CauseDisagrees, fmt.Sprintf("the entry names %q and %q", named, r))

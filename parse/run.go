@@ -207,7 +207,12 @@ func (e *entry) deployment(d *draft, specs []int32) {
 		d.Access.Principal = iam.CloudRunAgent(e.number)
 	case iam.ArtifactDownload, iam.ArtifactUpload, iam.Invoker:
 		d.Access.Principal = iam.Principal{}
-		d.doubt(CauseIncomplete, "the entry does not say who was refused")
+		if d.Kind == iam.Invoker && d.fields {
+			d.Access.Principal = e.Caller
+		}
+		if d.Access.Principal.IsZero() {
+			d.doubt(CauseIncomplete, "the entry does not say who was refused")
+		}
 	default:
 		e.called(d)
 	}

@@ -10,7 +10,7 @@ import (
 
 // specPath are the keys that lead to the specification of a workload, in the
 // bodies of versions 1 and 2 of the API. Nothing else is looked into: labels,
-// annotations and variables are the users'.
+// variables and all annotations but one are the users'.
 var specPath = []string{
 	"response", "request", "service", "job", "workerPool", "revision", "execution", "spec", "template",
 }
@@ -18,20 +18,28 @@ var specPath = []string{
 // specs returns the objects of the entry that list containers.
 func (e *entry) specs() []int32 {
 	var found []int32
+	e.walkSpecs(func(n int32) {
+		if m := e.member(n, "containers"); m != absent && (e.byRun() || e.nodes[m].kind == arrayNode) && e.list(n, "containers") != absent {
+			found = append(found, n)
+		}
+	})
+	return found
+}
+
+// walkSpecs visits the objects that may be the specification of a workload, or
+// hold one.
+func (e *entry) walkSpecs(visit func(n int32)) {
 	var walk func(n int32)
 	walk = func(n int32) {
 		if e.nodes[n].kind != objectNode {
 			return
 		}
-		if m := e.member(n, "containers"); m != absent && (e.byRun() || e.nodes[m].kind == arrayNode) && e.list(n, "containers") != absent {
-			found = append(found, n)
-		}
+		visit(n)
 		for _, key := range specPath {
 			walk(e.member(n, key))
 		}
 	}
 	walk(e.proto)
-	return found
 }
 
 // mostImages is more than a deploy to Cloud Run has containers
@@ -107,9 +115,48 @@ func (e *entry) identity(d *draft, specs []int32) {
 	case !named.IsZero() && named != own:
 		d.doubt(CauseDisagrees, fmt.Sprintf("the sentence names %q, the service identity is %q", named, own))
 	}
-	if r := d.Access.Resource; !slices.Contains(secrets, r.ID()) && !slices.Contains(secrets, r.String()) {
-		d.doubt(CauseDisagrees, fmt.Sprintf("the deploy does not use the secret %q", r))
+	used, ok := e.used(secrets, d.Access.Resource)
+	if !ok {
+		d.doubt(CauseDisagrees, fmt.Sprintf("the deploy does not use the secret %q", d.Access.Resource))
+		return
 	}
+	d.Access.Resource = used
+}
+
+// used returns the secret of the deploy that the sentence speaks of, as the
+// fields name it. A name without a project is of the deploying one, or an alias.
+func (e *entry) used(names []string, named iam.Resource) (iam.Resource, bool) {
+	aliases := e.aliases()
+	for _, name := range names {
+		if full, aliased := aliases[name]; aliased {
+			name = full
+		}
+		if !strings.Contains(name, "/") {
+			name = "projects/" + e.project.String() + "/secrets/" + name
+		}
+		used := readPlace(name).resource
+		own := used.Project() == e.project && !e.number.IsZero()
+		if used == named || sameResource(used, named) && (!own || named.Project() == e.number) {
+			return used, true
+		}
+	}
+	return iam.Resource{}, false
+}
+
+// aliases are the short names that a deploy gives to secrets of other projects,
+// in an annotation such as "alias:projects/123/secrets/key,…"
+// (https://cloud.google.com/run/docs/configuring/services/secrets).
+func (e *entry) aliases() map[string]string {
+	names := map[string]string{}
+	e.walkSpecs(func(n int32) {
+		text := e.loose(e.object(e.object(n, "metadata"), "annotations"), "run.googleapis.com/secrets")
+		for part := range strings.SplitSeq(text, ",") {
+			if alias, name, ok := strings.Cut(strings.TrimSpace(part), ":"); ok {
+				names[alias] = name
+			}
+		}
+	})
+	return names
 }
 
 // secrets returns the secrets that a specification refers to in variables and

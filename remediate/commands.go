@@ -1,6 +1,7 @@
 package remediate
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -10,6 +11,7 @@ import (
 // recipe says how a person makes a binding on one type of resource. The
 // Terraform names are those of the google provider's documentation.
 type recipe struct {
+	regional string // Terraform type where the resource has a location, if that is another
 	gcloud   string // command words before the resource
 	located  string // flag that carries the location
 	byName   bool   // gcloud takes the project in a flag rather than in the name
@@ -25,6 +27,7 @@ var recipes = map[iam.ResourceType]recipe{
 	iam.SecretType: {
 		gcloud: "secrets", located: "--location", byName: true,
 		resource: "google_secret_manager_secret_iam_member", argument: "secret_id",
+		regional: "google_secret_manager_regional_secret_iam_member",
 	},
 	iam.ServiceType: {
 		gcloud: "run services", located: "--region", byName: true,
@@ -93,7 +96,11 @@ func (r recipe) conditional() bool { return r.gcloud != "artifacts repositories"
 
 func (r recipe) block(b iam.Binding) string {
 	var s strings.Builder
-	fmt.Fprintf(&s, "resource %q %q {\n", r.resource, label(b))
+	kind := r.resource
+	if b.Resource.Location() != "" {
+		kind = cmp.Or(r.regional, kind)
+	}
+	fmt.Fprintf(&s, "resource %q %q {\n", kind, label(b))
 	line := func(key, value string) { fmt.Fprintf(&s, "  %-*s = %q\n", width(r), key, value) }
 	switch {
 	case b.Resource.Type() == iam.ServiceAccountType:

@@ -3,144 +3,249 @@ package remediate
 import (
 	"cmp"
 	"context"
-	"encoding/base64"
 	"errors"
 	"fmt"
-	"slices"
-	"strings"
 
 	"cloud.google.com/go/iam/apiv1/iampb"
 	"github.com/googleapis/gax-go/v2"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/pullfix/pullfix/iam"
+	"github.com/pullfix/pullfix/internal/combine"
+	"github.com/pullfix/pullfix/internal/retry"
 )
 
 // Policies reads and writes the allow policies of one service. The official
-// clients have these methods.
+// clients of Artifact Registry, Secret Manager and Cloud Run have these methods.
 type Policies interface {
 	GetIamPolicy(context.Context, *iampb.GetIamPolicyRequest, ...gax.CallOption) (*iampb.Policy, error)
 	SetIamPolicy(context.Context, *iampb.SetIamPolicyRequest, ...gax.CallOption) (*iampb.Policy, error)
 }
 
-// Granter adds members to policies.
+// Services returns the service that holds the policies of a type of resource.
+type Services func(context.Context, iam.ResourceType) (Policies, error)
+
+// Granter changes policies. Grants that come for one policy while it is at
+// work on it are made together by its next write.
 type Granter struct {
-	Policies Policies
-	Calls    Calls
+	Services Services
+	Calls    retry.Calls
+
+	queue combine.Group[iam.Resource, *change, outcome]
 }
 
-// Change is what a grant did to a policy.
+// Change is what became of a policy.
 type Change struct {
-	Added      bool   // false where the member held the role already
+	Made       bool   // false where it was so already
 	Unsure     bool   // with an error: a write was sent that may have landed
 	EtagBefore string // base64, as gcloud prints it
 	EtagAfter  string
+}
+
+type outcome struct {
+	change Change
+	err    error
+}
+
+// change is one member on its way into a policy, or out of it.
+type change struct {
+	binding iam.Binding
+	seen    *iampb.Policy // as the check read it; nil where that is not known
+	away    bool          // out of the policy
+	sent    string        // etag before the first write that may have made it although it failed
+	settled bool
+	outcome
+}
+
+// Grant adds the member to the one unconditional binding of the role, and
+// leaves everything else as it is. seen is the policy as it was read a moment
+// ago, which saves another read, or nil. On a conflict the policy is read again
+// and everything starts over. A write whose answer was lost is looked for before
+// anything is said about it. The error is a [retry.Transient] where the same
+// event may succeed later, and a [RefusedError] where it may not.
+func (g *Granter) Grant(ctx context.Context, grant Grant, seen *iampb.Policy) (Change, error) {
+	return g.do(ctx, &change{binding: grant.binding, seen: seen})
+}
+
+// Remove takes the member out of the one unconditional binding of the role, as
+// carefully as [Granter.Grant] adds one. Made is false where it was not there.
+func (g *Granter) Remove(ctx context.Context, removal Removal) (Change, error) {
+	return g.do(ctx, &change{binding: removal.binding, away: true})
+}
+
+func (g *Granter) do(ctx context.Context, c *change) (Change, error) {
+	end, taken, err := g.queue.Do(ctx, c.binding.Resource, c, func(changes []*change) []outcome {
+		return g.run(ctx, changes)
+	})
+	if err != nil {
+		return Change{Unsure: taken}, retry.Failure(retry.Write, "wait for the policy of "+c.binding.Resource.String(), err)
+	}
+	return end.change, end.err
+}
+
+// run makes the changes of one policy together, and answers each.
+func (g *Granter) run(ctx context.Context, changes []*change) []outcome {
+	of := changes[0].binding.Resource
+	policies, err := g.Services(ctx, of.Type())
+	if err != nil {
+		settle(changes, func(c *change) { c.fail(&retry.Transient{Err: fmt.Errorf("reach the policy of %s: %w", of, err)}) })
+	}
+	(&writer{policies, g.Calls, of}).make(ctx, changes)
+	outcomes := make([]outcome, len(changes))
+	for n, c := range changes {
+		outcomes[n] = c.outcome
+	}
+	return outcomes
+}
+
+func settle(changes []*change, end func(*change)) {
+	for _, c := range changes {
+		if !c.settled {
+			end(c)
+		}
+	}
+}
+
+func (c *change) end(ch Change, err error) {
+	c.outcome, c.settled = outcome{ch, err}, true
+}
+
+// fail ends a change that is not known to be made. One that may have been made
+// after all is not given up.
+func (c *change) fail(err error) {
+	transient := (*retry.Transient)(nil)
+	if c.sent != "" && !errors.As(err, &transient) {
+		err = &retry.Transient{Err: err}
+	}
+	c.end(Change{Unsure: c.sent != "", EtagBefore: c.sent}, err)
+}
+
+// apply puts the change into the policy. It reports false where there is
+// nothing to write: the policy is so already, or can not become so.
+func (c *change) apply(policy *iampb.Policy) bool {
+	there := etag(policy)
+	done := Change{Made: c.sent != "", EtagBefore: cmp.Or(c.sent, there), EtagAfter: there}
+	switch {
+	case c.away:
+		if remove(policy, c.binding) {
+			return true
+		}
+		c.end(done, nil)
+	case heldBy(policy, c.binding) != "":
+		c.end(done, nil)
+	case principals(policy) >= mostPrincipals:
+		c.fail(full(c.binding.Resource))
+	default:
+		add(policy, c.binding)
+		return true
+	}
+	return false
+}
+
+// writer changes one policy.
+type writer struct {
+	policies Policies
+	calls    retry.Calls
+	of       iam.Resource
+}
+
+// make settles all changes. Where Google Cloud refuses a write that holds
+// several and may mean only one of them, each half is tried without the other.
+func (w *writer) make(ctx context.Context, changes []*change) {
+	open := make([]*change, 0, len(changes))
+	settle(changes, func(c *change) { open = append(open, c) })
+	if len(open) == 0 {
+		return
+	}
+	err := w.write(ctx, open)
+	if len(open) > 1 && err != nil && retry.Apart(err) {
+		w.make(ctx, open[:len(open)/2])
+		w.make(ctx, open[len(open)/2:])
+		return
+	}
+	settle(open, func(c *change) { c.fail(refusal(err, c.binding)) })
+}
+
+// write reads, changes and writes until all changes are settled, or Google
+// Cloud refuses a write. On a conflict, or without an answer, it starts over; a
+// write that may have landed is looked for before it is given up.
+func (w *writer) write(ctx context.Context, changes []*change) error {
+	pause := w.calls.Pauses()
+	var last error // of a write, when there is no other attempt
+	for policy := seen(changes); ; policy = nil {
+		if policy == nil {
+			policy = w.current(ctx, changes, last)
+		}
+		before := etag(policy)
+		open := apply(policy, changes)
+		switch {
+		case len(open) == 0:
+			return nil
+		case last != nil && retry.React(retry.Write, last) == retry.GiveUp:
+			settle(open, func(c *change) { c.sent = "" }) // it was refused, and is not there
+			return last
+		case last != nil:
+			return last
+		case before == "":
+			return fmt.Errorf("write the policy of %s: %w", w.of, errNoEtag)
+		}
+		after, err := w.send(ctx, policy)
+		if err == nil {
+			settle(open, func(c *change) { c.end(Change{Made: true, EtagBefore: before, EtagAfter: etag(after)}, nil) })
+			return nil
+		}
+		if retry.Landed(err) {
+			settle(open, func(c *change) { c.sent = cmp.Or(c.sent, before) })
+		}
+		if retry.React(retry.Write, err) != retry.Here || !pause(ctx) {
+			last = err
+		}
+	}
+}
+
+// apply puts the changes into the policy, and returns those that make a
+// difference.
+func apply(policy *iampb.Policy, changes []*change) []*change {
+	var open []*change
+	settle(changes, func(c *change) {
+		if c.apply(policy) {
+			open = append(open, c)
+		}
+	})
+	return open
+}
+
+// seen is the policy as the check of a lone change has read it: nobody else in
+// this process has written it since.
+func seen(changes []*change) *iampb.Policy {
+	if len(changes) > 1 {
+		return nil
+	}
+	return proto.CloneOf(changes[0].seen)
 }
 
 // errNoEtag: without an etag a write would overwrite whatever another writer
 // has changed meanwhile (https://cloud.google.com/iam/docs/allow-policies#etag).
 var errNoEtag = errors.New("the policy has no etag: a write could overwrite the change of another writer")
 
-// policyVersion is the one in which conditions come whole; in older ones they
-// are lost (https://cloud.google.com/iam/docs/allow-policies#versions).
-const policyVersion = 3
-
-// Grant adds the member to the one unconditional binding of the role, and
-// leaves everything else as it is. On a conflict it reads again and starts
-// over. A write whose answer was lost is looked for before anything is said
-// about it. The error is a [Transient] where the same event may succeed later.
-func (g *Granter) Grant(ctx context.Context, grant Grant) (Change, error) {
-	b, backoff := grant.Binding(), g.Calls.Backoff
-	var (
-		refused error  // the last write
-		landed  string // etag before the first write that may have landed although it failed
-	)
-	for written := 0; ; written++ {
-		policy, err := g.read(ctx, b.Resource)
-		if err != nil {
-			return Change{Unsure: landed != "", EtagBefore: landed}, errors.Join(err, refused)
-		}
-		before := encode(policy)
-		switch {
-		case !add(policy, b.Role, b.Member):
-			return Change{Added: landed != "", EtagBefore: cmp.Or(landed, before), EtagAfter: before}, nil
-		case written == g.Calls.Attempts:
-			return Change{Unsure: landed != "", EtagBefore: cmp.Or(landed, before)}, refused
-		case before == "":
-			return Change{}, fmt.Errorf("write the policy of %s: %w", b.Resource, errNoEtag)
-		}
-		after, err := g.write(ctx, b.Resource, policy)
-		if err == nil {
-			return Change{Added: true, EtagBefore: before, EtagAfter: encode(after)}, nil
-		}
-		refused = err
-		if reactTo(err).landed {
-			landed = cmp.Or(landed, before)
-		}
-		if !reactTo(err).again || gax.Sleep(ctx, backoff.Pause()) != nil {
-			return Change{Unsure: landed != "", EtagBefore: cmp.Or(landed, before)}, refused
-		}
-	}
-}
-
-func (g *Granter) read(ctx context.Context, of iam.Resource) (*iampb.Policy, error) {
-	return read(ctx, g.Calls, "read the policy of "+of.String(), func(ctx context.Context) (*iampb.Policy, error) {
-		return g.Policies.GetIamPolicy(ctx, policyRequest(of), once)
-	})
-}
-
-func (g *Granter) write(ctx context.Context, of iam.Resource, policy *iampb.Policy) (*iampb.Policy, error) {
-	after, err := attempt(ctx, g.Calls, func(ctx context.Context) (*iampb.Policy, error) {
-		return g.Policies.SetIamPolicy(ctx, &iampb.SetIamPolicyRequest{Resource: of.String(), Policy: policy}, once)
+// current reads the policy. Where it can not, all changes fail for that.
+func (w *writer) current(ctx context.Context, changes []*change, last error) *iampb.Policy {
+	policy, err := retry.Do(ctx, w.calls, retry.Read, "read the policy of "+w.of.String(), func(ctx context.Context) (*iampb.Policy, error) {
+		return w.policies.GetIamPolicy(ctx, policyRequest(w.of), retry.Once)
 	})
 	if err != nil {
-		return nil, failure("write the policy of "+of.String(), err)
+		err = errors.Join(err, last)
+		settle(changes, func(c *change) { c.fail(refusal(err, c.binding)) })
+	}
+	return policy
+}
+
+func (w *writer) send(ctx context.Context, policy *iampb.Policy) (*iampb.Policy, error) {
+	after, err := retry.Attempt(ctx, w.calls, func(ctx context.Context) (*iampb.Policy, error) {
+		return w.policies.SetIamPolicy(ctx, &iampb.SetIamPolicyRequest{Resource: w.of.String(), Policy: policy}, retry.Once)
+	})
+	if err != nil {
+		return nil, retry.Failure(retry.Write, "write the policy of "+w.of.String(), err)
 	}
 	return after, nil
 }
-
-func policyRequest(of iam.Resource) *iampb.GetIamPolicyRequest {
-	return &iampb.GetIamPolicyRequest{
-		Resource: of.String(),
-		Options:  &iampb.GetPolicyOptions{RequestedPolicyVersion: policyVersion},
-	}
-}
-
-// add puts the member into the one unconditional binding of the role, and
-// makes that binding where there is none. It reports false, and changes
-// nothing, where the member holds the role already.
-func add(policy *iampb.Policy, role iam.Role, member iam.Principal) bool {
-	if heldBy(policy, role, member) != "" {
-		return false
-	}
-	for _, b := range policy.GetBindings() {
-		if b.GetCondition() == nil && b.GetRole() == role.String() {
-			b.Members = append(b.Members, member.String())
-			return true
-		}
-	}
-	policy.Bindings = append(policy.Bindings, &iampb.Binding{Role: role.String(), Members: []string{member.String()}})
-	return true
-}
-
-// everyone are the members that include any service account
-// (https://cloud.google.com/iam/docs/principals-overview).
-var everyone = []string{"allUsers", "allAuthenticatedUsers"}
-
-// heldBy returns the role through which the member holds the permissions of
-// the role without a condition, or "".
-func heldBy(policy *iampb.Policy, role iam.Role, member iam.Principal) string {
-	for _, b := range policy.GetBindings() {
-		wider, err := iam.ParseRole(b.GetRole())
-		if err != nil || b.GetCondition() != nil || !role.ContainedIn(wider) {
-			continue
-		}
-		if slices.ContainsFunc(b.GetMembers(), func(m string) bool {
-			return strings.EqualFold(m, member.String()) || slices.Contains(everyone, m)
-		}) {
-			return b.GetRole()
-		}
-	}
-	return ""
-}
-
-func encode(policy *iampb.Policy) string { return base64.StdEncoding.EncodeToString(policy.GetEtag()) }

@@ -1,15 +1,13 @@
 // Package remediate knows the fixes. [NewPlan] turns who lacks what where into
 // the one least binding that would help, or says why none would. [Checker]
 // reads live state to see whether that binding would really help. [Granter]
-// adds it to one policy and changes nothing else.
+// adds it to one policy, or takes it out again, and changes nothing else.
 //
 // What can be written at all is held by [Grant]: only four roles, only for a
 // service account, only on one repository, secret or Cloud Run resource.
 package remediate
 
 import (
-	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/pullfix/pullfix/iam"
@@ -33,15 +31,18 @@ func NewPlan(kind iam.Kind, access iam.Access) Plan {
 	}
 	p.Binding.Role = f.role
 	if kind == iam.RunPermission {
-		p.Binding.Role = runRole(access.Permission)
+		p.Binding.Role, p.Binding.Resource = runRole(access.Permission), runTarget(access)
 	}
 	p.Reason = f.reason
 	return p
 }
 
 // Grants reports whether pullfix grants anything for the kind at all, where a
-// rule allows it. The others it explains.
-func Grants(kind iam.Kind) bool { return kind == iam.RunImage }
+// rule allows it.
+func Grants(kind iam.Kind) bool {
+	f, ok := fixes[kind]
+	return ok && !f.manual
+}
 
 // Commands returns the gcloud command and the Terraform block that make the
 // binding, or "" where a part of it is unknown.
@@ -78,7 +79,7 @@ var fixes = map[iam.Kind]fix{
 	},
 	iam.SecretAccess: {
 		role: iam.SecretAccessor, on: []iam.ResourceType{iam.SecretType},
-		reason: "the service identity needs to read the secret",
+		reason: "the account needs to read the secret",
 	},
 	iam.Invoker: {
 		role: iam.RunInvoker, on: runTypes,
@@ -110,6 +111,19 @@ func runRole(permission iam.Permission) iam.Role {
 	}
 }
 
+// runTarget is where a permission of Cloud Run is needed: what does not exist
+// yet is created in its project.
+func runTarget(access iam.Access) iam.Resource {
+	if !strings.HasSuffix(access.Permission.String(), ".create") || access.Resource.IsZero() {
+		return access.Resource
+	}
+	project, err := iam.ParseResource("projects/" + access.Resource.Project().String())
+	if err != nil {
+		return access.Resource
+	}
+	return project
+}
+
 // noFix says what would help with the kinds that no binding on a repository,
 // secret or service mends.
 var noFix = map[iam.Kind]string{
@@ -128,52 +142,3 @@ var noFix = map[iam.Kind]string{
 	iam.Architecture:        "the image is built for another CPU: build it for linux/amd64; a grant would not help",
 	iam.BinaryAuthorization: "Binary Authorization refuses the image: attest it or change the policy; a grant would not help",
 }
-
-// Grant is a binding that pullfix may write. A value that exists keeps every
-// limit that no rule can lift.
-type Grant struct{ binding iam.Binding }
-
-// NotGrantable is the cause of a refusal where the kind itself is one that
-// pullfix never grants anything for.
-const NotGrantable = "not-grantable"
-
-// RefusedError says why a binding can never be written.
-type RefusedError struct {
-	Cause string // one word: "not-grantable", "incomplete", "member", "resource", "google-owned" or "self"
-	Why   string
-}
-
-func (e *RefusedError) Error() string { return "not grantable: " + e.Why }
-
-func refuse(cause, format string, args ...any) (Grant, error) {
-	return Grant{}, &RefusedError{Cause: cause, Why: fmt.Sprintf(format, args...)}
-}
-
-// Grant returns the plan as something that can be written, or a [RefusedError].
-// self is pullfix's own account, unknown where it has none.
-func (p Plan) Grant(self iam.Principal) (Grant, error) {
-	b, f := p.Binding, fixes[p.Kind]
-	switch {
-	case f.on == nil || f.manual:
-		return refuse(NotGrantable, "%s", p.Reason)
-	case b.Member.IsZero():
-		return refuse("incomplete", "who lacks the permission is not known")
-	case b.Resource.IsZero():
-		return refuse("incomplete", "the resource is not known")
-	case !b.Member.IsServiceAccount():
-		return refuse("member", "%s is not a service account", b.Member)
-	case f.to != 0 && !b.Member.In(f.to):
-		return refuse("member", "%s is not a member of class %s, which %s is about", b.Member, f.to, p.Kind)
-	case !slices.Contains(f.on, b.Resource.Type()):
-		return refuse("resource", "%s is not a resource on which %s mends %s", b.Resource, b.Role, p.Kind)
-	case b.Resource.Project().GoogleOwned():
-		return refuse("google-owned", "Google owns the project of %s: only Google can change its policy", b.Resource)
-	case b.Member == self:
-		return refuse("self", "%s is pullfix's own account", b.Member)
-	default:
-		return Grant{b}, nil
-	}
-}
-
-// Binding returns what would be written.
-func (g Grant) Binding() iam.Binding { return g.binding }

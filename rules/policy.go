@@ -12,6 +12,7 @@ package rules
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/pullfix/pullfix/iam"
@@ -152,6 +153,12 @@ func (d Decision) Rule() string {
 // Unverified reports whether the rule allows a grant although a live check
 // could not be made.
 func (d Decision) Unverified() bool { return d.rule != nil && d.rule.unverified }
+
+// Named reports whether the rule names the member itself, and not only a class
+// that it belongs to.
+func (d Decision) Named() bool {
+	return d.rule != nil && slices.Contains(d.rule.members, member{exact: d.request.Member})
+}
 
 // Reason says in one sentence which rule decided and names both sides.
 func (d Decision) Reason() string {

@@ -45,9 +45,9 @@ func (r Reaction) String() string { return reactionNames[r] }
 
 // row is what one code means at each step.
 type row struct {
-	at     [steps]Reaction
-	landed bool // a write may have taken effect although it failed
-	apart  bool // one part of a write may be what was refused, so that the rest succeeds without it
+	at      [steps]Reaction
+	certain bool // a write with this answer has not taken effect
+	apart   bool // one part of a write may be what was refused, so that the rest succeeds without it
 }
 
 // table has a row for every code (https://grpc.io/docs/guides/status-codes).
@@ -56,23 +56,25 @@ type row struct {
 // another delivery: the libraries have repeated what can be repeated. Aborted,
 // AlreadyExists and FailedPrecondition are how Firestore says that somebody
 // else was faster (https://cloud.google.com/firestore/docs/understand-error-codes).
+// Only a conflict is certain to have changed nothing: the one who reports it has
+// compared etags. Of any other refusal a proxy on the way may be the author.
 var table = map[codes.Code]row{
 	//                         Check   Read    Write   Record Share
-	codes.Canceled:           {at: [steps]Reaction{Here, Here, Here, Later, Later}, landed: true},
-	codes.Unknown:            {at: [steps]Reaction{Here, Here, Here, Later, Later}, landed: true},
+	codes.Canceled:           {at: [steps]Reaction{Here, Here, Here, Later, Later}},
+	codes.Unknown:            {at: [steps]Reaction{Here, Here, Here, Later, Later}},
 	codes.InvalidArgument:    {at: [steps]Reaction{GiveUp, GiveUp, GiveUp, Later, Later}, apart: true},
-	codes.DeadlineExceeded:   {at: [steps]Reaction{Here, Here, Here, Later, Later}, landed: true},
+	codes.DeadlineExceeded:   {at: [steps]Reaction{Here, Here, Here, Later, Later}},
 	codes.NotFound:           {at: [steps]Reaction{Answer, GiveUp, GiveUp, Later, Later}},
 	codes.AlreadyExists:      {at: [steps]Reaction{GiveUp, GiveUp, GiveUp, Later, Here}},
 	codes.PermissionDenied:   {at: [steps]Reaction{Answer, GiveUp, GiveUp, Later, Later}},
 	codes.ResourceExhausted:  {at: [steps]Reaction{Here, Here, Here, Later, Later}},
 	codes.FailedPrecondition: {at: [steps]Reaction{GiveUp, GiveUp, GiveUp, Later, Here}, apart: true},
-	codes.Aborted:            {at: [steps]Reaction{Here, Here, Here, Later, Here}},
+	codes.Aborted:            {at: [steps]Reaction{Here, Here, Here, Later, Here}, certain: true},
 	codes.OutOfRange:         {at: [steps]Reaction{GiveUp, GiveUp, GiveUp, Later, Later}, apart: true},
 	codes.Unimplemented:      {at: [steps]Reaction{GiveUp, GiveUp, GiveUp, Later, Later}},
-	codes.Internal:           {at: [steps]Reaction{Here, Here, Here, Later, Later}, landed: true},
-	codes.Unavailable:        {at: [steps]Reaction{Here, Here, Here, Later, Later}, landed: true},
-	codes.DataLoss:           {at: [steps]Reaction{Here, Here, Here, Later, Later}, landed: true},
+	codes.Internal:           {at: [steps]Reaction{Here, Here, Here, Later, Later}},
+	codes.Unavailable:        {at: [steps]Reaction{Here, Here, Here, Later, Later}},
+	codes.DataLoss:           {at: [steps]Reaction{Here, Here, Here, Later, Later}},
 	codes.Unauthenticated:    {at: [steps]Reaction{Here, Here, Here, Later, Later}},
 }
 
@@ -92,7 +94,7 @@ func rowOf(err error) row {
 func React(step Step, err error) Reaction { return rowOf(err).at[step] }
 
 // Landed reports whether a write may have taken effect although it failed.
-func Landed(err error) bool { return rowOf(err).landed }
+func Landed(err error) bool { return !rowOf(err).certain }
 
 // Apart reports whether one part of a write may be why all of it was refused.
 func Apart(err error) bool { return rowOf(err).apart }

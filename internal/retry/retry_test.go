@@ -24,15 +24,12 @@ func TestEveryCodeHasARow(t *testing.T) {
 	}
 }
 
-// TestWhatMayHaveLandedIsTriedAgain holds that no write is given up while it is
-// not known whether it took effect.
-func TestWhatMayHaveLandedIsTriedAgain(t *testing.T) {
-	for code, r := range table {
-		if r.landed && r.at[Write] != Here {
-			t.Errorf("%s: a write may have landed, and the reaction is %s, want here", code, r.at[Write])
-		}
-		if r.landed && r.apart {
-			t.Errorf("%s: a write that may have landed must not be taken apart", code)
+// TestOnlyAConflictIsCertain holds that a write whose fate is not certain is
+// looked for.
+func TestOnlyAConflictIsCertain(t *testing.T) {
+	for code := range table {
+		if got, want := Landed(status.Error(code, "")), code != codes.Aborted; got != want {
+			t.Errorf("%s: got landed %t, want %t", code, got, want)
 		}
 	}
 }

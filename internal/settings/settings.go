@@ -11,6 +11,10 @@ import (
 	"regexp"
 	"strings"
 
+	"google.golang.org/api/option"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+
 	"github.com/pullfix/pullfix/iam"
 	"github.com/pullfix/pullfix/rules"
 )
@@ -23,6 +27,19 @@ type Settings struct {
 	Slack     Secret      // webhook of the channel; empty: alerts are only logged
 	Endpoint  string      // host:port of a local Google Cloud; "" for the real one
 	Deployed  bool        // on Cloud Run, with a metadata server and an account of its own
+	Firestore bool        // the ledger is there, for all instances; else in memory, for one process
+}
+
+// Options point a client of Google Cloud's at the endpoint, where there is one.
+func (s Settings) Options() []option.ClientOption {
+	if s.Endpoint == "" {
+		return nil
+	}
+	return []option.ClientOption{
+		option.WithEndpoint(s.Endpoint),
+		option.WithoutAuthentication(),
+		option.WithGRPCDialOption(grpc.WithTransportCredentials(insecure.NewCredentials())),
+	}
 }
 
 // Secret is a value that must not be printed, or the Secret Manager version
@@ -74,12 +91,17 @@ func Read(lookup Lookup, fallback []byte) (Settings, error) {
 		Project:   variable(&r, "PULLFIX_PROJECT", r.get("GOOGLE_CLOUD_PROJECT", ""), parseProject),
 		Deployed:  r.get("K_SERVICE", "") != "",
 	}
-	variable(&r, "PULLFIX_LEDGER", "memory", parseLedger)
+	s.Firestore = variable(&r, "PULLFIX_LEDGER", ledgerWhere(s.Deployed), parseLedger)
 	if variable(&r, "PULLFIX_MODE", "", parseMode) && s.Policy != nil {
 		s.Policy = s.Policy.Observing()
 	}
-	if s.AuditFile == "" && s.Project.IsZero() && !s.Deployed && len(r.problems) == 0 {
-		r.fail("PULLFIX_PROJECT", errors.New("missing: want the project that holds the record, or PULLFIX_AUDIT=file:PATH"))
+	if s.Project.IsZero() && !s.Deployed && len(r.problems) == 0 {
+		switch {
+		case s.AuditFile == "":
+			r.fail("PULLFIX_PROJECT", errors.New("missing: want the project that holds the record, or PULLFIX_AUDIT=file:PATH"))
+		case s.Firestore:
+			r.fail("PULLFIX_PROJECT", errors.New("missing: want the project that holds the ledger, or PULLFIX_LEDGER=memory"))
+		}
 	}
 	return s, errors.Join(r.problems...)
 }
@@ -143,11 +165,23 @@ func parseAudit(s string) (file string, err error) {
 	return file, nil
 }
 
-func parseLedger(s string) (struct{}, error) {
-	if s != "memory" {
-		return struct{}{}, fmt.Errorf("%q: want memory", s)
+const (
+	ledgerFirestore = "firestore"
+	ledgerMemory    = "memory"
+)
+
+func ledgerWhere(deployed bool) string {
+	if deployed {
+		return ledgerFirestore
 	}
-	return struct{}{}, nil
+	return ledgerMemory
+}
+
+func parseLedger(s string) (inFirestore bool, err error) {
+	if s != ledgerFirestore && s != ledgerMemory {
+		return false, fmt.Errorf("%q: want %s or %s", s, ledgerFirestore, ledgerMemory)
+	}
+	return s == ledgerFirestore, nil
 }
 
 // parseSlack does not repeat the value in its error: it may be a secret.

@@ -43,6 +43,25 @@ func TestDefaults(t *testing.T) {
 	}
 }
 
+func TestLedger(t *testing.T) {
+	for _, test := range []struct {
+		env  map[string]string
+		want bool // in Firestore
+		fail string
+	}{
+		{map[string]string{"PULLFIX_PROJECT": "ops"}, false, ""},
+		{map[string]string{"K_SERVICE": "pullfix"}, true, ""},
+		{map[string]string{"K_SERVICE": "pullfix", "PULLFIX_LEDGER": "memory"}, false, ""},
+		{map[string]string{"PULLFIX_PROJECT": "ops", "PULLFIX_LEDGER": "firestore"}, true, ""},
+		{map[string]string{"PULLFIX_AUDIT": "file:x", "PULLFIX_LEDGER": "firestore"}, true, "PULLFIX_PROJECT: missing: want the project that holds the ledger"},
+	} {
+		s, err := read(test.env)
+		if s.Firestore != test.want || (err == nil) != (test.fail == "") || err != nil && !strings.HasPrefix(err.Error(), test.fail) {
+			t.Errorf("%v: got Firestore %t and %v, want %t and %q", test.env, s.Firestore, err, test.want, test.fail)
+		}
+	}
+}
+
 func TestProjectMayComeFromTheMetadataServer(t *testing.T) {
 	if _, err := read(map[string]string{"K_SERVICE": "pullfix"}); err != nil {
 		t.Errorf("on Cloud Run: %v", err)
@@ -82,7 +101,7 @@ func TestEveryBadValueIsNamed(t *testing.T) {
 		t.Fatal("got no error")
 	}
 	for _, want := range []string{
-		`PULLFIX_AUDIT: "cluod": want cloud or file:PATH`, `PULLFIX_LEDGER: "redis": want memory`,
+		`PULLFIX_AUDIT: "cluod": want cloud or file:PATH`, `PULLFIX_LEDGER: "redis": want firestore or memory`,
 		`PULLFIX_MODE: "enforce": want observe`, `PULLFIX_PROJECT: project "Not A Project": want a project id`,
 		"PULLFIX_SLACK: want a webhook URL", `PULLFIX_ENDPOINT: "8085": want host:port`,
 	} {
