@@ -6,52 +6,78 @@ import (
 	"fmt"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/pullfix/pullfix/audit"
+	"github.com/pullfix/pullfix/internal/retry"
+	"github.com/pullfix/pullfix/ledger"
 	"github.com/pullfix/pullfix/remediate"
 	"github.com/pullfix/pullfix/rules"
 )
 
 // look asks live state whether the grant would help, and grants it where the
 // rules and nothing else speak for it. Nobody else in this process looks at the
-// same policy meanwhile.
+// same binding meanwhile: what the first one grants, the others find held.
 func (f *function) look(ctx context.Context, i *incident) error {
-	unlock, err := f.resources.lock(ctx, i.record.Resource)
+	unlock, err := f.bindings.lock(ctx, i.plan.Binding.String())
 	if err != nil {
 		return err
 	}
 	defer unlock()
-	if err := f.check(ctx, i); err != nil {
+	past, err := f.consult(ctx, i)
+	switch {
+	case err != nil:
 		return err
-	}
-	if i.decision.Verdict != rules.Grant {
-		return nil
-	}
-	switch begun, ok := f.ledger.Begun(i.key, f.now()); {
-	case i.obstacle.Cause == remediate.AlreadyHeld && ok:
-		i.applied(remediate.Change{Added: true, EtagBefore: begun}, nil)
+	case past.Ended != "":
+		return f.finish(ctx, i, past.Ended)
+	case past.Begun && i.grant.HeldIn(i.obstacle.Seen):
+		return f.recover(ctx, i)
+	case i.decision.Verdict != rules.Grant:
 	case i.obstacle.Cause == remediate.AlreadyHeld:
 		i.record.Outcome = audit.OutcomeAlreadyHeld
 	case i.obstacle.Cause != remediate.WouldHelp && !i.lifted():
 		i.refuse()
 	case i.decision.Mode == rules.Observe:
 		i.record.Outcome = audit.OutcomeObserved
-	case !f.ledger.Spend(i.key, f.now(), f.Policy.Limits().GrantsPerHour):
-		i.overBudget(f.Policy.Limits().GrantsPerHour)
 	default:
-		return f.apply(ctx, i)
+		return f.apply(ctx, i, past)
 	}
-	return nil
+	return f.conclude(ctx, i)
 }
 
-// check asks live state, unless something speaks against the grant already.
-// An alert does not wait for what cannot be read now.
-func (f *function) check(ctx context.Context, i *incident) error {
+// consult asks side by side what the ledger knows of the event and what live
+// state says, unless something speaks against the grant already.
+func (f *function) consult(ctx context.Context, i *incident) (past ledger.Past, err error) {
 	if i.obstacle.Cause != remediate.WouldHelp {
-		return nil
+		return past, nil
 	}
-	answer, err := f.ask(ctx, i)
-	transient := (*remediate.Transient)(nil)
+	questions, ctx := errgroup.WithContext(ctx)
+	questions.Go(func() error {
+		book, err := f.ledger(ctx)
+		if err != nil {
+			return err
+		}
+		recall := book.Recall
+		if i.decision.Verdict == rules.Grant && i.decision.Mode == rules.Enforce {
+			recall = book.Prepare
+		}
+		past, err = recall(ctx, i.key, f.now())
+		return err
+	})
+	questions.Go(func() error { return f.check(ctx, i) })
+	return past, questions.Wait()
+}
+
+// check asks live state. An alert does not wait for what cannot be read now.
+func (f *function) check(ctx context.Context, i *incident) error {
+	answer, err := f.checker.Check(ctx, remediate.Question{
+		Grant: i.grant, Image: i.finding.Image, Project: i.finding.Project, Named: i.decision.Named(),
+	})
+	transient := (*retry.Transient)(nil)
 	switch {
+	case err == nil && answer.Cause == remediate.AlreadyHeld:
+		i.obstacle = answer
+		return f.since(ctx, i)
 	case err == nil:
 		i.obstacle = answer
 	case i.decision.Verdict == rules.Grant && errors.As(err, &transient):
@@ -63,47 +89,77 @@ func (f *function) check(ctx context.Context, i *incident) error {
 	return nil
 }
 
-func (f *function) ask(ctx context.Context, i *incident) (remediate.Answer, error) {
-	checker, err := f.checker(ctx)
+// since tells how long ago pullfix made the grant that does not help yet.
+func (f *function) since(ctx context.Context, i *incident) error {
+	book, err := f.ledger(ctx)
 	if err != nil {
-		return remediate.Answer{}, &remediate.Transient{Err: err}
+		return err
 	}
-	return checker.Check(ctx, remediate.Question{Grant: i.grant, Image: i.finding.Image, Project: i.finding.Project})
+	at, err := book.Remembered(ctx, i.plan.Binding.String(), f.now())
+	if err == nil && !at.IsZero() {
+		i.obstacle.Why = remediate.Since(i.grant, f.now().Sub(at))
+	}
+	return err
 }
 
 // actTime is what an act may take from the intent to the result, within the
 // timeout of an event.
 const actTime = 45 * time.Second
 
-// apply records the intent, adds the member, records the result. Without the
-// record there is no act. An act that has begun goes on when the caller hangs
-// up, so that its result is known.
-func (f *function) apply(ctx context.Context, i *incident) error {
+// apply takes a grant out of the budget, records the intent, adds the member,
+// and records the result. Without the record there is no act. An act that has
+// begun goes on when the caller hangs up, so that its result is known.
+func (f *function) apply(ctx context.Context, i *incident, past ledger.Past) error {
 	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) < actTime {
 		return fmt.Errorf("act: %s are left, want %s", time.Until(deadline).Round(time.Second), actTime)
 	}
 	ctx, cancel := outlive(ctx)
 	defer cancel()
-	granter, err := f.granter(ctx)
+	book, err := f.ledger(ctx)
 	if err != nil {
 		return err
 	}
-	i.record.Phase = audit.PhaseIntent
-	if err := f.record(ctx, i.record); err != nil {
+	perHour := f.Policy.Limits().GrantsPerHour
+	trip, err := book.Begin(ctx, i.key, past, f.now(), perHour)
+	if err != nil {
 		return err
 	}
-	change, err := granter.Grant(ctx, i.grant)
+	if !trip.IsZero() {
+		i.overBudget(perHour)
+		return errors.Join(f.conclude(ctx, i), f.tellTrip(ctx, trip))
+	}
+	if err := f.record(ctx, i.intend()); err != nil {
+		return errors.Join(err, book.Abandon(ctx, i.key, f.now()))
+	}
+	change, err := f.granter.Grant(ctx, i.grant, i.obstacle.Seen)
 	i.applied(change, err)
-	if transient := (*remediate.Transient)(nil); errors.As(err, &transient) {
-		if change.Unsure {
-			f.ledger.Begin(i.key, change.EtagBefore, f.now())
+	if !change.Made && !change.Unsure {
+		if err := book.Abandon(ctx, i.key, f.now()); err != nil {
+			return err
 		}
+	}
+	if transient := (*retry.Transient)(nil); errors.As(err, &transient) {
 		return errors.Join(err, f.record(ctx, i.record))
 	}
-	if !change.Added {
-		f.ledger.Refund(i.key)
+	return f.end(ctx, i, book)
+}
+
+// recover finishes what an earlier delivery of the event began and was cut off
+// in. The intent is recorded once more, because that is not certain either.
+func (f *function) recover(ctx context.Context, i *incident) error {
+	ctx, cancel := outlive(ctx)
+	defer cancel()
+	book, err := f.ledger(ctx)
+	if err != nil {
+		return err
 	}
-	return nil
+	intent := i.intend()
+	intent.EtagBefore = "" // the policy that is there now holds the member
+	if err := f.record(ctx, intent); err != nil {
+		return err
+	}
+	i.recovered()
+	return f.end(ctx, i, book)
 }
 
 // outlive returns a context with the same deadline, which does not end when the
@@ -119,14 +175,19 @@ func outlive(ctx context.Context) (context.Context, context.CancelFunc) {
 // end remembers how an act ended before it is recorded. When the record or the
 // message fails, the event comes again and goes on from there: what was done is
 // not done twice, and not taken for something that was there before.
-func (f *function) end(ctx context.Context, i *incident) error {
+func (f *function) end(ctx context.Context, i *incident, book *ledger.Ledger) error {
 	ended, err := i.record.Line()
 	if err != nil {
 		return err
 	}
-	f.ledger.End(i.key, string(ended), f.now())
-	ctx, cancel := outlive(ctx)
-	defer cancel()
+	if err := book.End(ctx, i.key, string(ended), f.now()); err != nil {
+		return err
+	}
+	if i.record.Outcome == audit.OutcomeApplied {
+		if err := book.Remember(ctx, i.plan.Binding.String(), f.now()); err != nil {
+			return err
+		}
+	}
 	return f.finish(ctx, i, string(ended))
 }
 
@@ -151,20 +212,4 @@ func (f *function) conclude(ctx context.Context, i *incident) error {
 		return nil
 	}
 	return f.tell(ctx, i)
-}
-
-// tell sends the message, once for each problem in a while. Without a channel
-// the log line is the alert.
-func (f *function) tell(ctx context.Context, i *incident) error {
-	now, every := f.now(), f.Policy.Limits().RepeatAlertsEvery
-	missed, due := f.ledger.Claim(i.problem(), i.key, now, every)
-	f.log.decision(ctx, i, due && f.Slack.IsZero())
-	if !due || f.Slack.IsZero() {
-		return nil
-	}
-	err := f.send(ctx, i.message(missed))
-	if err != nil {
-		f.ledger.Release(i.problem(), i.key, now, every)
-	}
-	return err
 }

@@ -6,21 +6,17 @@ import (
 	"fmt"
 	"hash/crc32"
 	"strings"
-	"sync"
-	"time"
 
-	artifactregistry "cloud.google.com/go/artifactregistry/apiv1"
 	"cloud.google.com/go/compute/metadata"
-	resourcemanager "cloud.google.com/go/resourcemanager/apiv3"
 	secretmanager "cloud.google.com/go/secretmanager/apiv1"
 	"cloud.google.com/go/secretmanager/apiv1/secretmanagerpb"
-	"google.golang.org/api/option"
-	"google.golang.org/grpc"
-	"google.golang.org/grpc/credentials/insecure"
 
 	"github.com/pullfix/pullfix/audit"
 	"github.com/pullfix/pullfix/iam"
+	"github.com/pullfix/pullfix/internal/lazy"
+	"github.com/pullfix/pullfix/internal/retry"
 	"github.com/pullfix/pullfix/internal/settings"
+	"github.com/pullfix/pullfix/ledger"
 	"github.com/pullfix/pullfix/notify"
 	"github.com/pullfix/pullfix/remediate"
 )
@@ -30,13 +26,26 @@ import (
 // to make one is tried again with the next event.
 type clients struct {
 	settings settings.Settings
-	calls    remediate.Calls
-	registry lazy[*artifactregistry.Client]
-	projects lazy[*resourcemanager.ProjectsClient]
-	recorder lazy[recorder]
-	channel  lazy[*notify.Slack]
-	account  lazy[iam.Principal]
-	project  lazy[string]
+	google   *remediate.Clients
+	checker  *remediate.Checker
+	granter  *remediate.Granter
+	projects *remediate.Projects
+	recorder lazy.Value[recorder]
+	store    lazy.Value[*ledger.Ledger]
+	closing  func() error // of the ledger's connection
+	channel  lazy.Value[*notify.Slack]
+	account  lazy.Value[iam.Principal]
+	project  lazy.Value[string]
+}
+
+func newClients(s settings.Settings, calls retry.Calls) *clients {
+	google := remediate.NewClients(s.Options()...)
+	projects := &remediate.Projects{Client: google.Projects, Calls: calls}
+	return &clients{
+		settings: s, google: google, projects: projects,
+		checker: &remediate.Checker{Registry: google.Registry, Services: google.Policies, Projects: projects, Calls: calls},
+		granter: &remediate.Granter{Services: google.Policies, Calls: calls},
+	}
 }
 
 // recorder writes the compliance record.
@@ -45,83 +54,16 @@ type recorder interface {
 	Close() error
 }
 
-// lazy is a value that is made on first use. Only success is kept.
-type lazy[T any] struct {
-	mu   sync.Mutex
-	made bool
-	v    T
-}
-
-func (l *lazy[T]) get(build func() (T, error)) (T, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.made {
-		return l.v, nil
-	}
-	v, err := build()
-	if err == nil {
-		l.v, l.made = v, true
-	}
-	return v, err
-}
-
-// forget makes the next get build the value anew.
-func (l *lazy[T]) forget() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.made = false
-}
-
-func (c *clients) options() []option.ClientOption {
-	if c.settings.Endpoint == "" {
-		return nil
-	}
-	return []option.ClientOption{
-		option.WithEndpoint(c.settings.Endpoint),
-		option.WithoutAuthentication(),
-		option.WithGRPCDialOption(grpc.WithTransportCredentials(insecure.NewCredentials())),
-	}
-}
-
-// artifactRegistry outlives the event that happens to be the first to use it.
-func (c *clients) artifactRegistry(ctx context.Context) (*artifactregistry.Client, error) {
-	return c.registry.get(func() (*artifactregistry.Client, error) {
-		return artifactregistry.NewClient(context.WithoutCancel(ctx), c.options()...)
-	})
-}
-
-func (c *clients) checker(ctx context.Context) (*remediate.Checker, error) {
-	registry, err := c.artifactRegistry(ctx)
-	if err != nil {
-		return nil, err
-	}
-	projects, err := c.projects.get(func() (*resourcemanager.ProjectsClient, error) {
-		return resourcemanager.NewProjectsClient(context.WithoutCancel(ctx), c.options()...)
-	})
-	if err != nil {
-		return nil, err
-	}
-	return &remediate.Checker{Registry: registry, Projects: projects, Calls: c.calls}, nil
-}
-
-func (c *clients) granter(ctx context.Context) (*remediate.Granter, error) {
-	registry, err := c.artifactRegistry(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return &remediate.Granter{Policies: registry, Calls: c.calls}, nil
-}
-
 func (c *clients) record(ctx context.Context, r audit.Record) error {
-	to, err := c.recorder.get(func() (recorder, error) {
+	to, err := c.recorder.Get(func() (recorder, error) {
 		if c.settings.AuditFile != "" {
-			return audit.OpenFile(c.settings.AuditFile)
+			return audit.OpenFile(ctx, c.settings.AuditFile)
 		}
-		project, err := c.recordProject(ctx)
+		project, err := c.ownProject(ctx)
 		if err != nil {
 			return nil, err
 		}
-		return audit.OpenCloud(context.WithoutCancel(ctx), project, c.options()...)
+		return audit.OpenCloud(context.WithoutCancel(ctx), project, c.settings.Options()...)
 	})
 	if err != nil {
 		return err
@@ -129,11 +71,31 @@ func (c *clients) record(ctx context.Context, r audit.Record) error {
 	return to.Write(ctx, r)
 }
 
-func (c *clients) recordProject(ctx context.Context) (string, error) {
+// ledger returns what all instances share.
+func (c *clients) ledger(ctx context.Context) (*ledger.Ledger, error) {
+	return c.store.Get(func() (*ledger.Ledger, error) {
+		if !c.settings.Firestore {
+			return ledger.New(ledger.NewMemory()), nil
+		}
+		project, err := c.ownProject(ctx)
+		if err != nil {
+			return nil, err
+		}
+		store, err := ledger.OpenFirestore(context.WithoutCancel(ctx), project, c.settings.Options()...)
+		if err != nil {
+			return nil, err
+		}
+		c.closing = store.Close
+		return ledger.New(store), nil
+	})
+}
+
+// ownProject is the project that holds the record and the ledger.
+func (c *clients) ownProject(ctx context.Context) (string, error) {
 	if p := c.settings.Project.String(); p != "" {
 		return p, nil
 	}
-	return c.project.get(func() (string, error) {
+	return c.project.Get(func() (string, error) {
 		id, err := metadata.ProjectIDWithContext(ctx)
 		if err != nil {
 			return "", fmt.Errorf("project of the record: metadata server: %w", err)
@@ -147,7 +109,7 @@ func (c *clients) self(ctx context.Context) (iam.Principal, error) {
 	if !c.settings.Deployed {
 		return iam.Principal{}, nil
 	}
-	return c.account.get(func() (iam.Principal, error) {
+	return c.account.Get(func() (iam.Principal, error) {
 		email, err := metadata.EmailWithContext(ctx, "default")
 		if err != nil {
 			return iam.Principal{}, fmt.Errorf("own account: metadata server: %w", err)
@@ -157,7 +119,7 @@ func (c *clients) self(ctx context.Context) (iam.Principal, error) {
 }
 
 func (c *clients) send(ctx context.Context, m notify.Message) error {
-	channel, err := c.channel.get(func() (*notify.Slack, error) {
+	channel, err := c.channel.Get(func() (*notify.Slack, error) {
 		webhook, version := c.settings.Slack.Value()
 		if version != "" {
 			var err error
@@ -171,18 +133,16 @@ func (c *clients) send(ctx context.Context, m notify.Message) error {
 		return err
 	}
 	if err = channel.Send(ctx, m); err != nil {
-		c.channel.forget() // the webhook may have been replaced
+		c.channel.Forget() // the webhook may have been replaced
 	}
 	return err
 }
 
-const secretTimeout = 10 * time.Second
-
 // secret reads a secret version and holds its checksum against its bytes.
 func (c *clients) secret(ctx context.Context, version string) (string, error) {
-	ctx, cancel := context.WithTimeout(ctx, secretTimeout)
+	ctx, cancel := context.WithTimeout(ctx, retry.Default.Timeout)
 	defer cancel()
-	client, err := secretmanager.NewClient(ctx, c.options()...)
+	client, err := secretmanager.NewClient(ctx, c.settings.Options()...)
 	if err != nil {
 		return "", err
 	}
@@ -200,15 +160,12 @@ func (c *clients) secret(ctx context.Context, version string) (string, error) {
 
 // close releases the connections.
 func (c *clients) close() error {
-	var errs []error
-	if c.registry.made {
-		errs = append(errs, c.registry.v.Close())
+	err := c.google.Close()
+	if to, ok := c.recorder.Made(); ok {
+		err = errors.Join(err, to.Close())
 	}
-	if c.projects.made {
-		errs = append(errs, c.projects.v.Close())
+	if _, ok := c.store.Made(); ok && c.closing != nil {
+		err = errors.Join(err, c.closing())
 	}
-	if c.recorder.made {
-		errs = append(errs, c.recorder.v.Close())
-	}
-	return errors.Join(errs...)
+	return err
 }

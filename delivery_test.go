@@ -149,7 +149,7 @@ func TestOwnActsAreLeftAlone(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.function.settings.Deployed = true
-	if _, err := s.function.account.get(func() (iam.Principal, error) { return self, nil }); err != nil {
+	if _, err := s.function.account.Get(func() (iam.Principal, error) { return self, nil }); err != nil {
 		t.Fatal(err)
 	}
 	own := strings.Replace(string(entry), `"serviceName"`, `"authenticationInfo":{"principalEmail":"`+self.Email()+`"},"serviceName"`, 1)
@@ -296,7 +296,7 @@ func TestSomebodyElsesGrantIsNotClaimed(t *testing.T) {
 	story, entry := load(t, "granted")
 	for n, f := range story.Files {
 		if f.Name == "seed.yaml" {
-			story.Files[n].Data = append(slices.Clip(f.Data), "faults: [{method: GetIamPolicy, code: UNAVAILABLE, after: 1, times: 3}]\n"...)
+			story.Files[n].Data = append(slices.Clip(f.Data), "faults: [{method: SetIamPolicy, code: ABORTED, times: 3}]\n"...)
 		}
 	}
 	s := newStage(t, story)
@@ -304,7 +304,7 @@ func TestSomebodyElsesGrantIsNotClaimed(t *testing.T) {
 		t.Fatalf("got status %d for an act that failed for now", status)
 	}
 	const repository = "projects/shared-images/locations/us-central1/repositories/apps"
-	registry, err := s.function.artifactRegistry(t.Context())
+	registry, err := s.function.google.Registry(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}

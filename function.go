@@ -4,9 +4,10 @@
 //
 // The life of a finding: parse reads it out of the entry, remediate plans the
 // least binding that would help, rules decide by the policy, remediate checks
-// against live state that the binding would really help. Then the intent is
-// recorded, the member added, the result recorded, and somebody told. An error
-// anywhere makes the event come again; every step may be repeated.
+// against live state that the binding would really help. Then a grant is taken
+// out of the budget that all instances share, the intent recorded, the member
+// added, the result recorded, and somebody told. An error anywhere makes the
+// event come again; every step may be repeated, and cut off after any.
 //
 // The package exports nothing: importing it registers the function "pullfix"
 // with the functions framework.
@@ -24,9 +25,8 @@ import (
 
 	"github.com/GoogleCloudPlatform/functions-framework-go/functions"
 
-	"github.com/pullfix/pullfix/audit"
 	"github.com/pullfix/pullfix/internal/settings"
-	"github.com/pullfix/pullfix/ledger"
+	"github.com/pullfix/pullfix/rules"
 )
 
 const target = "pullfix"
@@ -64,11 +64,11 @@ func init() {
 type function struct {
 	settings.Settings
 	*clients
-	ledger    ledger.Memory
-	events    *locks // one delivery of an event at a time
-	resources *locks // one look and act at a policy at a time
-	log       *logger
-	now       func() time.Time
+	events   locks // one delivery of an event at a time
+	bindings locks // one look and act for a binding at a time
+	trips    tripMemory
+	log      *logger
+	now      func() time.Time
 }
 
 // mostFindings is more than an entry of Google's has; one with more is forged
@@ -92,11 +92,11 @@ func (f *function) handle(ctx context.Context, d delivery) error {
 	if err != nil {
 		return err
 	}
-	if !self.IsZero() && event.Caller == self {
-		return nil
-	}
 	var errs []error
 	for _, finding := range event.Findings {
+		if !self.IsZero() && (event.Caller == self || finding.Access.Principal == self) {
+			continue // what pullfix itself did, or was refused, never leads to another act
+		}
 		errs = append(errs, f.remedy(ctx, newIncident(f.Policy, self, d, event, finding)))
 	}
 	return errors.Join(errs...)
@@ -110,18 +110,15 @@ func (f *function) remedy(ctx context.Context, i *incident) error {
 	}
 	defer unlock()
 	now := f.now()
-	if ended, ok := f.ledger.Ended(i.key, now); ok {
-		return f.finish(ctx, i, ended)
+	if i.tooOld(now, f.Policy.Limits().MaxEventAge) {
+		return f.conclude(ctx, i)
 	}
-	if i.ignored(now, f.Policy.Limits().MaxEventAge) {
+	if err := f.identify(ctx, i); err != nil {
+		return err
+	}
+	if i.decide(f.Policy); i.decision.Verdict == rules.Ignore {
 		return f.conclude(ctx, i)
 	}
 	i.doubt(now)
-	if err := f.look(ctx, i); err != nil {
-		return err
-	}
-	if i.record.Phase == audit.PhaseResult {
-		return f.end(ctx, i)
-	}
-	return f.conclude(ctx, i)
+	return f.look(ctx, i)
 }

@@ -24,8 +24,8 @@ import (
 
 	"github.com/pullfix/pullfix/emulator"
 	"github.com/pullfix/pullfix/emulator/emulatortest"
+	"github.com/pullfix/pullfix/internal/retry"
 	"github.com/pullfix/pullfix/internal/settings"
-	"github.com/pullfix/pullfix/remediate"
 )
 
 var update = flag.Bool("update", false, "write what the stories expect anew")
@@ -63,6 +63,11 @@ func TestStories(t *testing.T) {
 // now is the time at which every story happens.
 var now = time.Date(2026, 3, 4, 5, 10, 0, 0, time.UTC)
 
+// quick calls wait less than those of a real function.
+var quick = retry.Calls{
+	Timeout: 5 * time.Second, Attempts: 3, Backoff: gax.Backoff{Initial: time.Millisecond, Max: 2 * time.Millisecond},
+}
+
 // stage is a function with everything around it.
 type stage struct {
 	function *function
@@ -84,9 +89,20 @@ func section(a *txtar.Archive, name string) string {
 
 func newStage(t testing.TB, story *txtar.Archive) *stage {
 	t.Helper()
-	s := &stage{slack: newSlackServer(t, section(story, "slack answers")), log: &lockedBuffer{}}
-	var address string
-	s.cloud, address = emulatortest.Start(t, section(story, "seed.yaml"))
+	cloud, address := emulatortest.Start(t, section(story, "seed.yaml"))
+	return stageAt(t, story, cloud, address)
+}
+
+// another is one more instance of the function in the same world, with a Slack
+// of its own.
+func (s *stage) another(t testing.TB, story *txtar.Archive) *stage {
+	t.Helper()
+	return stageAt(t, story, s.cloud, s.function.settings.Endpoint)
+}
+
+func stageAt(t testing.TB, story *txtar.Archive, cloud *emulator.Cloud, address string) *stage {
+	t.Helper()
+	s := &stage{cloud: cloud, slack: newSlackServer(t, section(story, "slack answers")), log: &lockedBuffer{}}
 	env := map[string]string{"PULLFIX_PROJECT": "ops", "PULLFIX_ENDPOINT": address, "PULLFIX_SLACK": s.slack.url}
 	for line := range strings.Lines(section(story, "env")) {
 		name, value, _ := strings.Cut(strings.TrimSpace(line), "=")
@@ -99,9 +115,7 @@ func newStage(t testing.TB, story *txtar.Archive) *stage {
 	}
 	s.function = newFunction(set, s.log)
 	s.function.now = func() time.Time { return now }
-	s.function.calls = remediate.Calls{
-		Timeout: 5 * time.Second, Attempts: 3, Backoff: gax.Backoff{Initial: time.Millisecond, Max: 2 * time.Millisecond},
-	}
+	s.function.clients = newClients(set, quick)
 	server := httptest.NewServer(s.function)
 	s.url, s.client = server.URL, server.Client()
 	t.Cleanup(func() {
@@ -144,6 +158,14 @@ func play(t *testing.T, story *txtar.Archive) *txtar.Archive {
 // "1-again" are the same message.
 func (s *stage) send(t testing.TB, number, envelope string, entry []byte) int {
 	t.Helper()
+	headers, body, ok := wrap(number, envelope, entry)
+	if !ok {
+		t.Fatalf("envelope %q: want push, binary, structured, audit or raw", envelope)
+	}
+	return s.post(t, headers, body)
+}
+
+func wrap(number, envelope string, entry []byte) (headers map[string]string, body string, ok bool) {
 	number, _, _ = strings.Cut(number, "-")
 	message := fmt.Sprintf(`{"subscription":"projects/ops/subscriptions/s","message":{"messageId":"message-%s",`+
 		`"publishTime":"2026-03-04T05:09:00Z","data":%q}}`, number, base64.StdEncoding.EncodeToString(entry))
@@ -153,26 +175,34 @@ func (s *stage) send(t testing.TB, number, envelope string, entry []byte) int {
 	}
 	switch envelope {
 	case "push":
-		return s.post(t, map[string]string{"Content-Type": "application/json"}, message)
+		return map[string]string{"Content-Type": "application/json"}, message, true
 	case "binary":
 		event["Ce-Type"] = typePubSub
-		return s.post(t, event, message)
+		return event, message, true
 	case "audit":
 		event["Ce-Type"] = typeAudit
-		return s.post(t, event, string(entry))
+		return event, string(entry), true
 	case "structured":
 		body := fmt.Sprintf(`{"specversion":"1.0","id":"message-%s","type":%q,"source":"//pubsub.googleapis.com/x",`+
 			`"time":"2026-03-04T05:09:00Z","datacontenttype":"application/json","data":%s}`, number, typePubSub, message)
-		return s.post(t, map[string]string{"Content-Type": "application/cloudevents+json; charset=utf-8"}, body)
+		return map[string]string{"Content-Type": "application/cloudevents+json; charset=utf-8"}, body, true
 	case "raw":
-		return s.post(t, map[string]string{"Content-Type": "application/json"}, string(entry))
+		return map[string]string{"Content-Type": "application/json"}, string(entry), true
 	default:
-		t.Fatalf("envelope %q: want push, binary, structured, audit or raw", envelope)
-		return 0
+		return nil, "", false
 	}
 }
 
 func (s *stage) post(t testing.TB, headers map[string]string, body string) int {
+	t.Helper()
+	status, err := s.request(t, headers, body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return status
+}
+
+func (s *stage) request(t testing.TB, headers map[string]string, body string) (status int, err error) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.url, strings.NewReader(body))
 	if err != nil {
@@ -183,11 +213,11 @@ func (s *stage) post(t testing.TB, headers map[string]string, body string) int {
 	}
 	resp, err := s.client.Do(req)
 	if err != nil {
-		t.Fatal(err)
+		return 0, err
 	}
 	_, _ = io.Copy(io.Discard, resp.Body)
 	_ = resp.Body.Close()
-	return resp.StatusCode
+	return resp.StatusCode, nil
 }
 
 var recordFields = []string{

@@ -3,18 +3,17 @@ package pullfix
 import (
 	"cmp"
 	"crypto/sha256"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
 	"time"
 
-	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/status"
-
 	"github.com/pullfix/pullfix/audit"
 	"github.com/pullfix/pullfix/iam"
-	"github.com/pullfix/pullfix/notify"
+	"github.com/pullfix/pullfix/internal/retry"
+	"github.com/pullfix/pullfix/ledger"
 	"github.com/pullfix/pullfix/parse"
 	"github.com/pullfix/pullfix/remediate"
 	"github.com/pullfix/pullfix/rules"
@@ -29,57 +28,73 @@ type incident struct {
 	obstacle remediate.Answer // what speaks against the grant
 	decision rules.Decision
 	record   audit.Record
-	key      string    // of the event and the finding, the same in every delivery
+	key      string    // of the event and the finding as the entry has them, the same in every delivery
 	ruling   string    // the decision's reason, in a sentence
 	dated    time.Time // of the entry
 	audited  bool      // the entry is of an audit log
+	from     remediate.Names
+	nameless []string // projects that the entry has by number, and whose id could not be read
+	self     iam.Principal
 }
 
-// Causes besides those that a check finds. An obstacle from the finding or the
-// plan carries its own word.
+// Causes besides those that remediate has. An obstacle from the finding carries
+// its own word.
 const (
-	causeTooOld     = "too-old"
-	causeUndated    = "undated"
-	causeNotAudit   = "not-audit-log"
-	causeBudget     = "budget"
-	causeUnreadable = "unreadable"
-	causeUnread     = "check-failed"  // no rule lifts it: nothing is known
-	causeDenied     = "write-denied"  // pullfix may not, somebody else may
-	causeRefused    = "write-refused" // nobody may
+	causeTooOld     remediate.Cause = "too-old"
+	causeUndated    remediate.Cause = "undated"
+	causeNotAudit   remediate.Cause = "not-audit-log"
+	causeBudget     remediate.Cause = "budget"
+	causeUnreadable remediate.Cause = "unreadable"
+	causeUnread     remediate.Cause = "check-failed" // no rule lifts it: nothing is known
+	causeRecovered  remediate.Cause = "recovered"    // an earlier delivery made the change, and was cut off
 )
 
 // clockSkew is how far ahead of this clock an entry may be dated.
 const clockSkew = 10 * time.Minute
 
 func newIncident(policy *rules.Policy, self iam.Principal, d delivery, event parse.Event, finding parse.Finding) *incident {
-	i := &incident{
-		finding: finding, plan: remediate.NewPlan(finding.Kind, finding.Access), dated: event.At, audited: event.Audit,
-	}
-	var refused *remediate.RefusedError
-	var err error
-	if i.grant, err = i.plan.Grant(self); errors.As(err, &refused) {
-		i.obstacle = remediate.Answer{Cause: remediate.Cause(refused.Cause), Why: refused.Why}
-	}
-	i.decision = policy.Decide(rules.Request{
-		Kind: finding.Kind, From: finding.Project, FromNumber: finding.Number,
-		To: finding.Access.Resource, Member: finding.Access.Principal, Role: i.plan.Binding.Role,
-	})
-	i.ruling = i.decision.Reason()
+	i := &incident{finding: finding, dated: event.At, audited: event.Audit, self: self}
 	i.record = audit.Record{
 		Phase: audit.PhaseDecision,
 		Event: bounded(cmp.Or(event.ID, d.id)), Log: bounded(event.Log), At: recordTime(d, event.At),
-		Kind: finding.Kind.String(), SourceProject: finding.Project.String(), Caller: event.Caller.String(),
-		Workload: finding.Workload, Principal: finding.Access.Principal.String(),
-		Permission: finding.Access.Permission.String(), Resource: finding.Access.Resource.String(),
-		Image: finding.Image.String(), Verdict: i.decision.Verdict.String(), Mode: policy.Mode().String(),
-		Rule: i.decision.Rule(), PolicyDigest: policy.Digest(), Reason: i.ruling,
-		Role: i.plan.Binding.Role.String(), Version: audit.FormatVersion,
+		Kind: finding.Kind.String(), Caller: event.Caller.String(), Workload: finding.Workload,
+		Permission: finding.Access.Permission.String(), Image: finding.Image.String(),
+		Verdict: rules.Alert.String(), Mode: policy.Mode().String(), PolicyDigest: policy.Digest(), Version: audit.FormatVersion,
 	}
+	i.names()
+	i.key = i.record.Key()
+	return i
+}
+
+// names puts who and where into the plan and the record.
+func (i *incident) names() {
+	i.plan = remediate.NewPlan(i.finding.Kind, i.finding.Access)
+	i.grant, i.obstacle = remediate.Grant{}, remediate.Answer{}
+	var refused *remediate.RefusedError
+	var err error
+	if i.grant, err = i.plan.Grant(i.self); errors.As(err, &refused) {
+		i.obstacle = remediate.Answer{Cause: refused.Cause, Why: refused.Why}
+	}
+	i.record.SourceProject = i.finding.Project.String()
+	i.record.Principal, i.record.Resource = i.finding.Access.Principal.String(), i.finding.Access.Resource.String()
+	i.record.Role = i.plan.Binding.Role.String()
+}
+
+// decide asks the policy.
+func (i *incident) decide(policy *rules.Policy) {
+	from := i.from
+	if from == (remediate.Names{}) {
+		from = remediate.Names{ID: i.finding.Project, Number: i.finding.Number}
+	}
+	i.decision = policy.Decide(rules.Request{
+		Kind: i.finding.Kind, From: from.ID, FromNumber: from.Number,
+		To: i.finding.Access.Resource, Member: i.finding.Access.Principal, Role: i.plan.Binding.Role,
+	})
+	i.ruling = i.decision.Reason()
+	i.record.Verdict, i.record.Rule, i.record.Reason = i.decision.Verdict.String(), i.decision.Rule(), i.ruling
 	if i.decision.Verdict == rules.Grant {
 		i.record.Mode = i.decision.Mode.String()
 	}
-	i.key = i.record.Key()
-	return i
 }
 
 // longestName is more than an insertId or a log name of Google's has
@@ -110,6 +125,28 @@ func unreadable(policy *rules.Policy, d delivery, err error) *incident {
 	return i
 }
 
+// tripped is the incident of a budget that is used up.
+func tripped(policy *rules.Policy, trip ledger.Trip) *incident {
+	const ruling = "everything is observed until somebody runs pullfix rearm"
+	i := &incident{
+		ruling: ruling, obstacle: remediate.Answer{Cause: causeBudget, Why: usedUp(policy.Limits().GrantsPerHour)},
+		record: audit.Record{
+			Phase: audit.PhaseDecision, Event: fmt.Sprintf("trip-%d-%s", trip.Epoch, trip.At.UTC().Format(time.RFC3339)), At: trip.At,
+			Verdict: rules.Alert.String(), Mode: rules.Observe.String(), PolicyDigest: policy.Digest(), Reason: ruling,
+			Version: audit.FormatVersion,
+		},
+	}
+	i.key = i.record.Key()
+	return i
+}
+
+func usedUp(perHour int) string {
+	if perHour == 1 {
+		return "the budget of 1 grant an hour is used up"
+	}
+	return fmt.Sprintf("the budget of %d grants an hour is used up", perHour)
+}
+
 // recordTime dates the record like the entry, so that every delivery writes
 // the same line. Cloud Logging drops what is dated too far away; such an entry
 // gets the time at which it was published.
@@ -120,14 +157,16 @@ func recordTime(d delivery, at time.Time) time.Time {
 	return at
 }
 
-// ignored settles what is not to be acted on, nor told.
-func (i *incident) ignored(now time.Time, maxAge time.Duration) bool {
-	if age := now.Sub(i.dated); !i.dated.IsZero() && age > maxAge {
-		i.decision = rules.Decision{Verdict: rules.Ignore}
-		i.record.Verdict, i.record.Rule, i.ruling = rules.Ignore.String(), "", "no rule is asked about it"
-		i.obstacle = remediate.Answer{Cause: causeTooOld, Why: fmt.Sprintf("the entry is %s old, and nothing is done after %s", age.Round(time.Second), maxAge)}
+// tooOld settles what is not to be acted on, nor told.
+func (i *incident) tooOld(now time.Time, maxAge time.Duration) bool {
+	age := now.Sub(i.dated)
+	if i.dated.IsZero() || age <= maxAge {
+		return false
 	}
-	return i.decision.Verdict == rules.Ignore
+	i.decision = rules.Decision{Verdict: rules.Ignore}
+	i.record.Verdict, i.ruling = rules.Ignore.String(), "no rule is asked about it"
+	i.obstacle = remediate.Answer{Cause: causeTooOld, Why: fmt.Sprintf("the entry is %s old, and nothing is done after %s", age.Round(time.Second), maxAge)}
+	return true
 }
 
 // doubt finds what speaks against a grant in the entry itself. It goes before
@@ -137,20 +176,23 @@ func (i *incident) doubt(now time.Time) {
 	case i.finding.Doubt != "":
 		i.obstacle = remediate.Answer{Cause: remediate.Cause(i.finding.Cause), Why: i.finding.Doubt}
 	case i.obstacle.Cause != remediate.WouldHelp:
-	case !remediate.Grants(i.finding.Kind):
-		i.obstacle = remediate.Answer{Cause: remediate.NotGrantable, Why: i.plan.Reason + "; pullfix explains this kind, and does not grant it"}
 	case !i.audited:
 		i.obstacle = remediate.Answer{Cause: causeNotAudit, Why: "the entry is of a log that anybody may write: only an audit log can lead to a grant"}
 	case i.dated.IsZero() || i.dated.Sub(now) > clockSkew:
 		i.obstacle = remediate.Answer{Cause: causeUndated, Why: "the entry has no timestamp, or one in the future"}
+	case i.nameless != nil && i.decision.Verdict != rules.Grant:
+		i.obstacle = remediate.Answer{Cause: remediate.Unverified, Why: fmt.Sprintf("pullfix could not read %s, "+
+			"so it cannot tell which project that is, and rules allow projects by their id", strings.Join(i.nameless, " and "))}
 	}
 }
 
 // lifted reports whether the rule allows the grant although a live check could
-// not be made. The record keeps the cause. What only a text says is never
-// lifted: a field of the entry must carry the number of the project.
+// not be made. The record keeps the cause. Whose an account is that carries the
+// number of a project is never lifted where only a text says it: a field of the
+// entry must carry the number too.
 func (i *incident) lifted() bool {
-	return i.obstacle.Cause == remediate.Unverified && i.decision.Unverified() && !i.finding.Number.IsZero()
+	number, numbered := i.finding.Access.Principal.ProjectNumber()
+	return i.obstacle.Cause == remediate.Unverified && i.decision.Unverified() && (!numbered || number == i.finding.Number)
 }
 
 // settle puts what was found into the record.
@@ -167,17 +209,28 @@ func (i *incident) refuse() {
 }
 
 func (i *incident) overBudget(perHour int) {
-	i.obstacle = remediate.Answer{Cause: causeBudget, Why: fmt.Sprintf("the budget of %d grants an hour is used up", perHour)}
+	i.obstacle = remediate.Answer{Cause: causeBudget, Why: usedUp(perHour)}
 	i.record.Outcome = audit.OutcomeObserved
+}
+
+// intend makes the record that goes before the act.
+func (i *incident) intend() audit.Record {
+	r := i.record
+	r.Phase, r.Cause = audit.PhaseIntent, ""
+	if seen := i.obstacle.Seen; seen != nil {
+		r.EtagBefore = base64.StdEncoding.EncodeToString(seen.GetEtag())
+	}
+	return r
 }
 
 // applied notes how the grant ended.
 func (i *incident) applied(change remediate.Change, err error) {
 	i.record.Phase = audit.PhaseResult
 	i.record.EtagBefore, i.record.EtagAfter = change.EtagBefore, change.EtagAfter
-	transient := (*remediate.Transient)(nil)
+	var transient *retry.Transient
+	var refused *remediate.RefusedError
 	switch {
-	case err == nil && change.Added:
+	case err == nil && change.Made:
 		i.record.Outcome = audit.OutcomeApplied
 		if !i.lifted() {
 			i.obstacle = remediate.Answer{}
@@ -187,14 +240,24 @@ func (i *incident) applied(change remediate.Change, err error) {
 		i.obstacle = remediate.Answer{Cause: remediate.AlreadyHeld, Why: "somebody else gave the member the role meanwhile"}
 	case errors.As(err, &transient):
 		i.record.Outcome, i.record.Error = audit.OutcomeFailed, err.Error()
+	case errors.As(err, &refused):
+		i.obstacle = remediate.Answer{Cause: refused.Cause, Why: refused.Why}
+		i.refuse()
+		i.record.Error = err.Error()
 	default:
-		i.obstacle = remediate.Answer{Cause: causeRefused, Why: "Google Cloud refused the change: " + err.Error()}
-		if status.Code(err) == codes.PermissionDenied {
-			i.obstacle = remediate.Answer{Cause: causeDenied, Why: "pullfix may not change the policy: " + err.Error()}
-		}
+		i.obstacle = remediate.Answer{Cause: remediate.WriteRefused, Why: err.Error()}
 		i.refuse()
 		i.record.Error = err.Error()
 	}
+	i.settle()
+}
+
+// recovered notes a grant whose member is in the policy, and which an earlier
+// delivery of the event had begun with: it was cut off before it could say so.
+func (i *incident) recovered() {
+	i.record.Verdict = rules.Grant.String()
+	i.applied(remediate.Change{Made: true}, nil)
+	i.obstacle = remediate.Answer{Cause: causeRecovered, Why: "an earlier delivery of the event made the change, and was cut off before its result was recorded"}
 	i.settle()
 }
 
@@ -208,89 +271,4 @@ func (i *incident) resume(ended string) error {
 		i.obstacle.Why = strings.TrimSuffix(i.record.Reason, "; "+i.ruling)
 	}
 	return nil
-}
-
-// problem is the same for every event that the same fix would mend. A change
-// that was made is a matter of its own: nobody must miss one.
-func (i *incident) problem() string {
-	r, event := i.record, ""
-	if r.Outcome == audit.OutcomeApplied {
-		event = i.key
-	}
-	sum := sha256.Sum256([]byte(strings.Join([]string{
-		r.Kind, r.SourceProject, r.Principal, r.Resource, r.Image, r.Outcome, string(i.obstacle.Cause), event,
-	}, "\x00")))
-	return string(sum[:])
-}
-
-// message is what people are told.
-func (i *incident) message(missed int) notify.Message {
-	m := notify.Message{Tone: i.tone(), Title: i.title(), Why: i.why(), Decision: i.ruling, Missed: missed, Facts: i.facts()}
-	if m.Tone == notify.Mended {
-		m.Decision += ". The change takes some minutes to work; then deploy again."
-	}
-	if m.Tone != notify.Mended && i.commandHelps() {
-		m.Gcloud, m.Terraform = i.plan.Commands()
-	}
-	return m
-}
-
-func (i *incident) tone() notify.Tone {
-	switch i.record.Outcome {
-	case audit.OutcomeApplied:
-		return notify.Mended
-	case audit.OutcomeObserved:
-		return notify.Observed
-	default:
-		return notify.ActNow
-	}
-}
-
-// commandHelps reports whether a person who runs the command would mend it.
-func (i *incident) commandHelps() bool {
-	switch i.obstacle.Cause {
-	case remediate.WouldHelp, remediate.Unverified, causeUnread, causeBudget, causeDenied, remediate.NotGrantable, "member":
-		return true
-	default:
-		return false
-	}
-}
-
-func (i *incident) title() string {
-	what := cmp.Or(i.finding.Workload, "a deploy")
-	if project := i.record.SourceProject; project != "" {
-		what += " in " + project
-	}
-	switch {
-	case i.obstacle.Cause == causeUnreadable:
-		return "a log entry could not be read"
-	case i.record.Outcome == audit.OutcomeApplied:
-		return fmt.Sprintf("%s may now be deployed: %s was granted", what, i.record.Role)
-	case i.record.Outcome == audit.OutcomeObserved:
-		return fmt.Sprintf("%s failed (%s): %s would have been granted", what, i.record.Kind, i.record.Role)
-	default:
-		return fmt.Sprintf("%s failed (%s)", what, i.record.Kind)
-	}
-}
-
-func (i *incident) why() string { return cmp.Or(i.obstacle.Why, i.plan.Reason) }
-
-func (i *incident) facts() []notify.Fact {
-	r := i.record
-	var facts []notify.Fact
-	for _, f := range []notify.Fact{
-		{Name: "Who", Value: r.Principal},
-		{Name: "Lacks", Value: r.Permission},
-		{Name: "On", Value: r.Resource},
-		{Name: "Image", Value: r.Image},
-		{Name: "Deployed by", Value: r.Caller},
-		{Name: "Region", Value: i.finding.Location},
-		{Name: "Cause", Value: string(i.obstacle.Cause)},
-		{Name: "Event", Value: r.Event},
-	} {
-		if f.Value != "" {
-			facts = append(facts, f)
-		}
-	}
-	return facts
 }

@@ -6,19 +6,18 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/pullfix/pullfix/internal/retry"
 	"github.com/pullfix/pullfix/internal/settings"
 	"github.com/pullfix/pullfix/notify"
-	"github.com/pullfix/pullfix/remediate"
 	"github.com/pullfix/pullfix/rules"
 )
 
 func newFunction(s settings.Settings, out io.Writer) *function {
 	return &function{
 		Settings: s,
-		clients:  &clients{settings: s, calls: remediate.DefaultCalls},
-		events:   newLocks(), resources: newLocks(),
-		log: newLogger(out),
-		now: time.Now,
+		clients:  newClients(s, retry.Default),
+		log:      newLogger(out),
+		now:      time.Now,
 	}
 }
 
@@ -72,6 +71,17 @@ func (l *logger) decision(ctx context.Context, i *incident, alone bool) {
 		attrs = append(attrs, slog.String("error", r.Error))
 	}
 	l.lines.LogAttrs(ctx, level, i.title()+": "+i.why(), attrs...)
+}
+
+// trouble tells of something that went wrong and changes nothing for the event.
+func (l *logger) trouble(ctx context.Context, i *incident, what string, err error) {
+	l.lines.LogAttrs(ctx, slog.LevelWarn, what, slog.String("event", i.record.Event), slog.String("error", err.Error()))
+}
+
+// unsure tells that an instance ended while it was about to tell somebody. To
+// tell again could be the second time, so this line is the alert.
+func (l *logger) unsure(ctx context.Context, i *incident) {
+	l.lines.LogAttrs(ctx, slog.LevelError, "it is not known whether somebody was told: "+i.title()+": "+i.why(), slog.String("event", i.record.Event))
 }
 
 // retry tells that an event could not be finished and must come again.

@@ -19,6 +19,7 @@ type slackServer struct {
 	mu       sync.Mutex
 	answers  []int // to the next requests; 200 after that
 	messages []string
+	watch    func(taken bool) // a request that arrives, and one that is about to be answered; may be nil
 }
 
 func newSlackServer(t testing.TB, answers string) *slackServer {
@@ -38,6 +39,14 @@ func newSlackServer(t testing.TB, answers string) *slackServer {
 }
 
 func (s *slackServer) serve(w http.ResponseWriter, r *http.Request) {
+	if s.watch != nil {
+		s.watch(false)
+		defer s.watch(true)
+	}
+	s.take(w, r)
+}
+
+func (s *slackServer) take(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.answers) > 0 {
