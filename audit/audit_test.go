@@ -91,7 +91,7 @@ func TestFileWritesEachRecordOnce(t *testing.T) {
 	other := record()
 	other.Event = "def456"
 	for range 2 { // the second time as a new process would
-		f, err := OpenFile(path)
+		f, err := OpenFile(t.Context(), path)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -118,7 +118,7 @@ func TestFileDropsALineThatACrashCutOff(t *testing.T) {
 	if err := os.WriteFile(path, append(whole, `{"phase":"res`...), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	f, err := OpenFile(path)
+	f, err := OpenFile(t.Context(), path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -141,16 +141,16 @@ func TestFileRefusesWhatIsNoRecord(t *testing.T) {
 	if err := os.WriteFile(path, []byte("{}\nnot a record\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := OpenFile(path); err == nil || !strings.Contains(err.Error(), "line 2 is not a record") {
+	if _, err := OpenFile(t.Context(), path); err == nil || !strings.Contains(err.Error(), "line 2 is not a record") {
 		t.Errorf("got %v, want an error that names line 2", err)
 	}
-	if _, err := OpenFile(t.TempDir()); err == nil || !strings.HasPrefix(err.Error(), "audit file: ") {
+	if _, err := OpenFile(t.Context(), t.TempDir()); err == nil || !strings.HasPrefix(err.Error(), "audit file: ") {
 		t.Errorf("a folder: got %v", err)
 	}
 }
 
 func TestFileThatCannotBeWrittenIsAnError(t *testing.T) {
-	f, err := OpenFile(filepath.Join(t.TempDir(), "record.jsonl"))
+	f, err := OpenFile(t.Context(), filepath.Join(t.TempDir(), "record.jsonl"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -166,7 +166,7 @@ func TestFileThatCannotBeWrittenIsAnError(t *testing.T) {
 
 func TestFileKeepsLinesWholeUnderManyWriters(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "record.jsonl")
-	f, err := OpenFile(path)
+	f, err := OpenFile(t.Context(), path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -248,7 +248,7 @@ func TestCloudThatRefusesIsAnError(t *testing.T) {
 }
 
 func BenchmarkFileWrite(b *testing.B) {
-	f, err := OpenFile(filepath.Join(b.TempDir(), "record.jsonl"))
+	f, err := OpenFile(b.Context(), filepath.Join(b.TempDir(), "record.jsonl"))
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -26,16 +26,17 @@ type File struct {
 	safe   bool                // these lines are on disk, and not only in the file
 }
 
-// OpenFile opens or creates the file and reads which records it holds. A last
+// OpenFile opens or creates the file and reads which records it holds; the
+// context bounds the wait for other processes. A last
 // line that was cut off by a crash is removed: its event comes again.
-func OpenFile(path string) (*File, error) {
+func OpenFile(ctx context.Context, path string) (*File, error) {
 	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("audit file: %w", err)
 	}
 	f := &File{path: path, file: file, known: map[string]struct{}{}}
 	if f.opened, err = file.Stat(); err == nil {
-		err = f.alone(context.Background(), f.last)
+		err = f.alone(ctx, f.last)
 	}
 	if err != nil {
 		return nil, errors.Join(err, file.Close())

@@ -38,7 +38,7 @@ func TestMain(m *testing.M) {
 // "endless" writes until it is killed, and a number writes 200 events from
 // there, odd hundreds from the last to the first, so that processes meet.
 func play(role, path string) error {
-	f, err := OpenFile(path)
+	f, err := OpenFile(context.Background(), path)
 	if err != nil {
 		return err
 	}
@@ -109,7 +109,7 @@ func kill(t *testing.T, cmd *exec.Cmd) {
 
 func open(t testing.TB, path string) *File {
 	t.Helper()
-	f, err := OpenFile(path)
+	f, err := OpenFile(t.Context(), path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -284,7 +284,7 @@ func TestFileThatIsNoLongerTheSame(t *testing.T) {
 }
 
 func TestWhereAFileMayBe(t *testing.T) {
-	if _, err := OpenFile(os.DevNull); err == nil || !strings.Contains(err.Error(), "not a regular file") {
+	if _, err := OpenFile(t.Context(), os.DevNull); err == nil || !strings.Contains(err.Error(), "not a regular file") {
 		t.Errorf("%s: got %v", os.DevNull, err)
 	}
 	target, link := filepath.Join(t.TempDir(), "record.jsonl"), filepath.Join(t.TempDir(), "link")
