@@ -67,9 +67,9 @@ func (f *function) whereLogged(ctx context.Context, i *incident, accessed remedi
 	if !ofData || i.record.Resource == "" || i.finding.Doubt != "" {
 		return nil
 	}
-	project, err := iam.ParseProject(strings.TrimPrefix(parent, "projects/"))
-	if err != nil || accessed.Has(project) {
-		i.elsewhere(err != nil, parent)
+	project := projectOf(parent)
+	if project.IsZero() || accessed.Has(project) {
+		i.elsewhere(project.IsZero(), parent)
 		return nil
 	}
 	names, known, err := f.projects.Names(ctx, project)
@@ -82,6 +82,16 @@ func (f *function) whereLogged(ctx context.Context, i *incident, accessed remedi
 		i.nameless = append(i.nameless, parent)
 	}
 	return nil
+}
+
+// projectOf is the project in a name such as "projects/P", else unknown.
+func projectOf(parent string) (p iam.Project) {
+	if id, ok := strings.CutPrefix(parent, "projects/"); ok {
+		if known, err := iam.ParseProject(id); err == nil {
+			p = known
+		}
+	}
+	return p
 }
 
 // elsewhere notes that the entry is in a log where Google does not write it.
