@@ -16,7 +16,7 @@ import (
 )
 
 // programs are what the commands on the pages may need.
-var programs = []string{"curl", "docker", "gcloud", "pullfix"}
+var programs = []string{"base64", "cat", "curl", "docker", "export", "gcloud", "go", "pullfix", "tr"}
 
 // command is one call of a program in a fence of shell.
 type command struct {
@@ -82,17 +82,13 @@ func TestShellParses(t *testing.T) {
 
 // cli is the command line of pullfix: subcommands and their flags.
 var cli = map[string][]string{
-	"demo":          {"format"},
-	"serve":         {"port", "emulator", "emulator-port", "seed", "rules"},
-	"emulator":      {"port", "seed"},
-	"explain":       {"format", "rules"},
-	"rules check":   {},
-	"rules test":    {},
-	"rules explain": {},
-	"audit list":    {"format", "file"},
-	"audit show":    {"format", "file"},
-	"audit report":  {"format", "file"},
-	"audit verify":  {"file"},
+	"demo":        {"format"},
+	"serve":       {"port", "emulator", "emulator-port", "seed", "rules"},
+	"emulator":    {"port", "seed"},
+	"explain":     {"format", "rules"},
+	"rules check": {},
+	"undo":        {"file", "dry-run", "reason"},
+	"rearm":       {"reason"},
 }
 
 func TestPullfixCommandsExist(t *testing.T) {

@@ -1,5 +1,7 @@
-// Package docs holds tests alone: they read the pages in this folder and fail
-// when a page says what the code does not do. Which kinds have a page, that the
-// commands on it are those that pullfix prints, that the messages on it are
-// read as what the page says, and that commands, blocks and links are sound.
+// Package docs holds tests alone: they read the pages in this folder and the
+// README, and fail when a page says what the code does not do. Which kinds and
+// causes have a page or a section, that the words of alerts and the commands on
+// it are those that pullfix prints, that the messages on it are read as what the
+// page says, that settings and reactions to errors are those of the code, and
+// that commands, blocks and links are sound.
 package docs

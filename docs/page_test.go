@@ -39,7 +39,7 @@ type fence struct {
 	section string // the heading of level 2 above it
 }
 
-// pages returns every page in this folder and below.
+// pages returns every page in this folder and below, and the README of all.
 func pages(t *testing.T) []*page {
 	t.Helper()
 	all, err := readPages()
@@ -48,6 +48,8 @@ func pages(t *testing.T) []*page {
 	}
 	return all
 }
+
+const readme = "../README.md"
 
 var readPages = sync.OnceValues(func() (all []*page, err error) {
 	err = fs.WalkDir(os.DirFS("."), ".", func(path string, _ fs.DirEntry, err error) error {
@@ -58,7 +60,11 @@ var readPages = sync.OnceValues(func() (all []*page, err error) {
 		all = append(all, readPage(path, string(text)))
 		return err
 	})
-	return all, err
+	if err != nil {
+		return nil, err
+	}
+	text, err := os.ReadFile(readme)
+	return append(all, readPage(readme, string(text))), err
 })
 
 func readPage(path, text string) *page {
