@@ -32,6 +32,8 @@ func (f *function) look(ctx context.Context, i *incident) error {
 		return f.finish(ctx, i, past.Ended)
 	case past.Begun && i.grant.HeldIn(i.obstacle.Seen):
 		return f.recover(ctx, i)
+	case i.stale:
+		return f.abandon(ctx, i)
 	case i.decision.Verdict != rules.Grant:
 	case i.obstacle.Cause == remediate.AlreadyHeld:
 		i.record.Outcome = audit.OutcomeAlreadyHeld
@@ -42,6 +44,34 @@ func (f *function) look(ctx context.Context, i *incident) error {
 	default:
 		return f.apply(ctx, i, past)
 	}
+	return f.conclude(ctx, i)
+}
+
+// begun reports whether an earlier delivery of the event has begun an act, which
+// is then finished however old the entry is by now.
+func (f *function) begun(ctx context.Context, i *incident) (bool, error) {
+	if i.obstacle.Cause != remediate.WouldHelp {
+		return false, nil
+	}
+	book, err := f.ledger(ctx)
+	if err != nil {
+		return false, err
+	}
+	past, err := book.Recall(ctx, i.key, f.now())
+	return past.Begun || past.Ended != "", err
+}
+
+// abandon ends an act that was begun and is too late by now. Where it is seen to
+// have come to nothing, its grant goes back to the budget.
+func (f *function) abandon(ctx context.Context, i *incident) error {
+	book, err := f.ledger(ctx)
+	if err == nil && i.obstacle.Seen != nil {
+		err = book.Abandon(ctx, i.key, f.now())
+	}
+	if err != nil {
+		return err
+	}
+	i.expire(f.now(), f.Policy.Limits().MaxEventAge)
 	return f.conclude(ctx, i)
 }
 

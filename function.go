@@ -97,7 +97,10 @@ func (f *function) handle(ctx context.Context, d delivery) error {
 		if !self.IsZero() && (event.Caller == self || finding.Access.Principal == self) {
 			continue // what pullfix itself did, or was refused, never leads to another act
 		}
-		errs = append(errs, f.remedy(ctx, newIncident(f.Policy, self, d, event, finding)))
+		i := newIncident(f.Policy, self, d, event, finding)
+		if err := f.remedy(ctx, i); err != nil {
+			errs = append(errs, fmt.Errorf("event %q: %w", i.record.Event, err))
+		}
 	}
 	return errors.Join(errs...)
 }
@@ -110,8 +113,14 @@ func (f *function) remedy(ctx context.Context, i *incident) error {
 	}
 	defer unlock()
 	now := f.now()
-	if i.tooOld(now, f.Policy.Limits().MaxEventAge) {
-		return f.conclude(ctx, i)
+	if maxAge := f.Policy.Limits().MaxEventAge; i.old(now, maxAge) {
+		if i.stale, err = f.begun(ctx, i); err != nil {
+			return err
+		}
+		if !i.stale {
+			i.expire(now, maxAge)
+			return f.conclude(ctx, i)
+		}
 	}
 	if err := f.identify(ctx, i); err != nil {
 		return err

@@ -79,7 +79,7 @@ func (f *function) whereLogged(ctx context.Context, i *incident, accessed remedi
 	case known || accessed.ID.IsZero() == project.IsNumber(): // both are known by names of one kind
 		i.elsewhere(!names.Has(accessed.ID) && !names.Has(accessed.Number), parent)
 	default:
-		i.nameless = append(i.nameless, parent)
+		i.unplaced = parent
 	}
 	return nil
 }

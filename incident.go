@@ -34,6 +34,8 @@ type incident struct {
 	audited  bool      // the entry is of an audit log
 	from     remediate.Names
 	nameless []string // projects that the entry has by number, and whose id could not be read
+	unplaced string   // the log of an entry of which it is not known whether it is that of the project accessed
+	stale    bool     // the entry is too old to begin anything
 	self     iam.Principal
 }
 
@@ -157,16 +159,17 @@ func recordTime(d delivery, at time.Time) time.Time {
 	return at
 }
 
-// tooOld settles what is not to be acted on, nor told.
-func (i *incident) tooOld(now time.Time, maxAge time.Duration) bool {
-	age := now.Sub(i.dated)
-	if i.dated.IsZero() || age <= maxAge {
-		return false
-	}
+// old reports whether the entry is too old to begin anything.
+func (i *incident) old(now time.Time, maxAge time.Duration) bool {
+	return !i.dated.IsZero() && now.Sub(i.dated) > maxAge
+}
+
+// expire settles what is not to be acted on, nor told.
+func (i *incident) expire(now time.Time, maxAge time.Duration) {
 	i.decision = rules.Decision{Verdict: rules.Ignore}
-	i.record.Verdict, i.ruling = rules.Ignore.String(), "no rule is asked about it"
-	i.obstacle = remediate.Answer{Cause: causeTooOld, Why: fmt.Sprintf("the entry is %s old, and nothing is done after %s", age.Round(time.Second), maxAge)}
-	return true
+	i.record.Verdict, i.record.Rule, i.record.Outcome, i.ruling = rules.Ignore.String(), "", "", "no rule is asked about it"
+	i.obstacle = remediate.Answer{Cause: causeTooOld, Why: fmt.Sprintf("the entry is %s old, and nothing is done after %s",
+		now.Sub(i.dated).Round(time.Second), maxAge)}
 }
 
 // doubt finds what speaks against a grant in the entry itself. It goes before
@@ -180,6 +183,9 @@ func (i *incident) doubt(now time.Time) {
 		i.obstacle = remediate.Answer{Cause: causeNotAudit, Why: "the entry is of a log that anybody may write: only an audit log can lead to a grant"}
 	case i.dated.IsZero() || i.dated.Sub(now) > clockSkew:
 		i.obstacle = remediate.Answer{Cause: causeUndated, Why: "the entry has no timestamp, or one in the future"}
+	case i.unplaced != "":
+		i.obstacle = remediate.Answer{Cause: remediate.Unverified, Why: fmt.Sprintf("pullfix could not read %s, "+
+			"so it cannot tell whether the entry is in the log of the project that holds %s, or forged", i.unplaced, i.record.Resource)}
 	case i.nameless != nil && i.decision.Verdict != rules.Grant:
 		i.obstacle = remediate.Answer{Cause: remediate.Unverified, Why: fmt.Sprintf("pullfix could not read %s, "+
 			"so it cannot tell which project that is, and rules allow projects by their id", strings.Join(i.nameless, " and "))}
@@ -187,12 +193,13 @@ func (i *incident) doubt(now time.Time) {
 }
 
 // lifted reports whether the rule allows the grant although a live check could
-// not be made. The record keeps the cause. Whose an account is that carries the
-// number of a project is never lifted where only a text says it: a field of the
-// entry must carry the number too.
+// not be made. The record keeps the cause. Where the entry comes from is never
+// lifted; nor is whose an account is that carries the number of a project, where
+// only a text says it: a field of the entry must carry the number too.
 func (i *incident) lifted() bool {
 	number, numbered := i.finding.Access.Principal.ProjectNumber()
-	return i.obstacle.Cause == remediate.Unverified && i.decision.Unverified() && (!numbered || number == i.finding.Number)
+	return i.obstacle.Cause == remediate.Unverified && i.decision.Unverified() && i.unplaced == "" &&
+		(!numbered || number == i.finding.Number)
 }
 
 // settle puts what was found into the record.

@@ -54,6 +54,9 @@ func (i *incident) fix() (fix remediate.Plan, helps bool) {
 	if i.obstacle.Fix != nil {
 		return *i.obstacle.Fix, true
 	}
+	if i.unplaced != "" {
+		return remediate.Plan{}, false // whoever forged the entry may want it run
+	}
 	switch i.obstacle.Cause {
 	case remediate.WouldHelp, remediate.Unverified, causeUnread, causeBudget, remediate.WriteDenied, remediate.Perimeter,
 		remediate.NotGrantable, remediate.Member, remediate.BadResource, remediate.ForeignMember:
