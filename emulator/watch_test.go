@@ -34,7 +34,7 @@ faults:
 		_ = resp.Body.Close()
 	}
 	want := []string{
-		"GetProject projects/p false", // refused
+		"GetProject projects/p false",                               // refused
 		"GetProject projects/p false", "GetProject projects/p true", // answer lost
 		"GetProject projects/p false", "GetProject projects/p true",
 	}
