@@ -1,7 +1,7 @@
 // Command pullfix explains and rehearses what the function of the same name
-// does, and runs it here. Arguments, files and standard input come in; text or
-// JSON goes out, and an exit status: 0 done or found, 1 nothing recognised or a
-// test failed, 2 bad usage or bad input.
+// does, runs it here, and takes back what it did. Arguments, files and standard
+// input come in; text or JSON goes out, and an exit status: 0 done or found, 1
+// nothing recognised, nothing to undo or a test failed, 2 bad usage or bad input.
 package main
 
 import (
@@ -51,12 +51,12 @@ func newRoot() *cobra.Command {
 		Short: "Mends deploys to Cloud Run that fail because an account may not read the image",
 		Long: `Mends deploys to Cloud Run that fail because an account may not read the image.
 
-Exit status: 0 done or found, 1 nothing recognised or a test failed, 2 bad usage
-or bad input.`,
+Exit status: 0 done or found, 1 nothing recognised, nothing to undo or a test
+failed, 2 bad usage or bad input.`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
-	root.AddCommand(newDemo(), newServe(), newEmulator(), newExplain(), newRules())
+	root.AddCommand(newDemo(), newServe(), newEmulator(), newExplain(), newRules(), newUndo(), newRearm())
 	return root
 }
 

@@ -31,8 +31,9 @@ func TestScripts(t *testing.T) {
 			}
 			env.Setenv("PORT1", itoa(port))
 			env.Setenv("PORT2", itoa(other))
+			env.Setenv("LINES", "one\ntwo")
 			return os.MkdirAll(filepath.Join(env.WorkDir, "tmp"), 0o700)
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"post": post, "get": get},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"post": post, "get": get, "policies": policies},
 	})
 }
