@@ -160,7 +160,11 @@ func (c claiming) apply(d *documents) (Claim, error) {
 // the instance, and nothing that other instances write.
 func (c claiming) count(d *documents, e event, p problem) error {
 	if e.Counted[c.problem].Life == p.Life {
-		return nil
+		if !e.Untold {
+			return nil
+		}
+		e.Untold = false
+		return writeEvent(d, c.event, e, c.now)
 	}
 	n, err := c.counted(d, p.telling, c.shard)
 	if err != nil {
@@ -169,6 +173,7 @@ func (c claiming) count(d *documents, e event, p problem) error {
 	if e.Counted == nil {
 		e.Counted = map[string]place{}
 	}
+	e.Untold = false
 	e.Counted[c.problem] = place{Life: p.Life, Shard: c.shard, N: n + 1}
 	// While the problem is remembered its counts are.
 	if err := write(d, countName(c.problem, c.shard), untold{n + 1}, c.now.Add(2*c.every)); err != nil {
@@ -234,7 +239,7 @@ func (c claiming) told(d *documents, of *aim) error {
 	if err != nil || !ok {
 		return err
 	}
-	e.Claim.Told, e.Claim.Before = true, telling{}
+	e.Claim.Told, e.Claim.Before, e.Untold = true, telling{}, false
 	if p.Token == e.Claim.Token {
 		p.Told = true
 		if err := c.save(d, p); err != nil {
@@ -254,6 +259,6 @@ func (c claiming) release(d *documents, of *aim) error {
 			return err
 		}
 	}
-	e.Claim = nil
+	e.Claim, e.Untold = nil, true
 	return writeEvent(d, c.event, e, c.now)
 }

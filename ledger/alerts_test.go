@@ -15,7 +15,7 @@ func eventIsRemembered(_ *testing.T, w *world) {
 	w.granted(all[0], "a", noon, 20)
 	line := `{"outcome":"applied","reason":"<ä>"}` + "\n"
 	for range 2 {
-		w.must(all[0].End(w.Context(), "a", line, noon))
+		w.must(all[0].End(w.Context(), "a", line, "binding", noon))
 	}
 	w.past(all[1], "a", noon.Add(eventMemory-time.Second), Past{Begun: true, Ended: line})
 	w.past(all[1], "a", noon.Add(eventMemory), Past{})
@@ -23,18 +23,36 @@ func eventIsRemembered(_ *testing.T, w *world) {
 
 func grantIsRemembered(_ *testing.T, w *world) {
 	all := w.instances(2)
-	known := func(after time.Duration, want time.Time) {
-		w.Helper()
-		got, err := all[1].Remembered(w.Context(), "binding", noon.Add(after))
-		w.must(err)
-		w.want("remembered", got, want)
+	w.remembered(all[1], "binding", noon, Grant{})
+	for n, after := range []time.Duration{0, time.Minute, 0} { // the last one wins, in whatever order
+		w.end(all[0], fmt.Sprint(n), "binding", noon.Add(after))
 	}
-	known(0, time.Time{})
-	for _, at := range []time.Time{noon, noon.Add(time.Minute), noon} { // the last one wins, in whatever order
-		w.must(all[0].Remember(w.Context(), "binding", at))
+	last := Grant{At: noon.Add(time.Minute), Event: "1"}
+	w.end(all[0], "1", "binding", noon.Add(time.Hour)) // it comes again
+	w.end(all[0], "none", "", noon.Add(time.Hour))
+	w.remembered(all[1], "binding", noon.Add(time.Hour), last)
+	w.remembered(all[1], "", noon.Add(time.Hour), Grant{})
+	w.remembered(all[1], "binding", last.At.Add(grantMemory-time.Second), last)
+	w.remembered(all[1], "binding", last.At.Add(grantMemory), Grant{})
+}
+
+// Two deliveries of an event may be at work at once, and only one can make the
+// grant.
+func endWithAGrantStands(_ *testing.T, w *world) {
+	all := w.instances(2)
+	made := Past{Begun: true, Ended: "applied"}
+	for _, l := range all {
+		w.granted(l, "a", noon, 1)
 	}
-	known(time.Hour, noon.Add(time.Minute))
-	known(24*time.Hour+time.Minute, time.Time{})
+	w.end(all[0], "a", "binding", noon)
+	w.end(all[1], "a", "", noon)
+	w.past(all[0], "a", noon, made)
+	w.must(all[1].Abandon(w.Context(), "a", noon))
+	w.past(all[0], "a", noon, made)
+	w.must(all[1].End(w.Context(), "a", "recovered", "binding", noon.Add(time.Minute))) // in other words
+	w.past(all[0], "a", noon, Past{Begun: true, Ended: "recovered"})
+	w.remembered(all[0], "binding", noon, Grant{At: noon, Event: "a"})
+	w.tripped(all[1], "b", noon.Add(59*time.Minute), 1, Trip{At: noon.Add(59 * time.Minute)})
 }
 
 func claimIsDueOnce(_ *testing.T, w *world) {
@@ -81,6 +99,42 @@ func releaseMakesDueAgain(_ *testing.T, w *world) {
 	w.claim(all[1], "p", "c", later, due) // the one that was counted is told
 	w.told(all[1], "p", "c", later)
 	w.claim(all[0], "p", "d", later, Claim{})
+}
+
+func untoldIsKnown(_ *testing.T, w *world) {
+	all := w.instances(2)
+	untold, told := Past{Untold: true}, Past{}
+	w.claim(all[0], "p", "a", 0, due)
+	w.past(all[1], "a", noon, Past{})
+	for range 2 {
+		w.release(all[0], "p", "a", 0)
+		w.past(all[1], "a", noon, untold)
+	}
+	ahead, err := all[1].Prepare(w.Context(), "a", noon)
+	w.must(err)
+	w.want("prepared", ahead, untold)
+	w.claim(all[1], "p", "a", 0, due)
+	w.past(all[0], "a", noon, untold) // not yet
+	w.told(all[1], "p", "a", 0)
+	w.release(all[0], "p", "a", 0)
+	w.past(all[0], "a", noon, told)
+
+	// Another event of the problem is told, and says that this one was missed.
+	w.claim(all[0], "q", "b", 0, due)
+	w.claim(all[1], "q", "c", 0, Claim{})
+	w.release(all[0], "q", "b", 0)
+	w.claim(all[1], "q", "c", 0, due)
+	w.past(all[0], "b", noon, untold)
+	w.claim(all[0], "q", "b", 0, Claim{})
+	w.past(all[0], "b", noon, told)
+	w.release(all[1], "q", "c", 0)
+	w.past(all[0], "c", noon, untold)
+	w.claim(all[0], "q", "b", 0, Claim{Due: true, Missed: 1})
+	w.told(all[0], "q", "b", 0)
+	w.claim(all[1], "q", "c", 0, Claim{})
+	w.past(all[0], "c", noon, told) // it was counted before it was due
+	w.end(all[0], "b", "", noon)
+	w.past(all[0], "b", noon, Past{Ended: "refused"})
 }
 
 func neverConfirmed(_ *testing.T, w *world) {
@@ -135,8 +189,8 @@ func takeOver(_ *testing.T, w *world) {
 		w.granted(another(), event, noon, 3)
 		w.past(another(), event, noon, Past{Begun: true})
 		w.granted(another(), event, noon, 3)
-		w.must(another().Remember(w.Context(), event, noon))
-		w.must(another().End(w.Context(), event, "applied", noon))
+		w.end(another(), event, "binding", noon)
+		w.remembered(another(), "binding", noon, Grant{At: noon, Event: event})
 		w.past(another(), event, noon, Past{Begun: true, Ended: "applied"})
 		w.claim(another(), event, event, 0, due)
 		w.claim(another(), event, event, 0, Claim{Unsure: true})

@@ -8,7 +8,9 @@ import (
 )
 
 // The budget is kept in documents of fixed names: the latch, which stops all
-// grants once the budget has been used up, and the shards, which hold counts.
+// grants once the budget has been used up, and the shards, which hold counts. A
+// grant is open from [Ledger.Begin] on. [Ledger.End] says that it was made, and
+// then it counts for an hour, or gives it back, as [Ledger.Abandon] does.
 // Each shard may hold its part of the budget, so that who grants out of one
 // need not know the others. An epoch is the time from one rearming to the next;
 // what a shard holds of an earlier one counts for nothing.
@@ -16,6 +18,11 @@ const (
 	latchName    = ofBudget + "/latch"
 	budgetPeriod = time.Hour
 	bucketLength = 10 * time.Second
+	// openTime is how long a grant that was begun counts as open: for longer than
+	// its act can take, because a function for events is ended after 540 s
+	// (https://cloud.google.com/functions/quotas). Of one that is open still, the
+	// instance has died. It may have written before, so the grant counts as made.
+	openTime = 10 * time.Minute
 	// clockSkew is how far the clocks of instances may be apart. For so much
 	// longer a shard keeps what it need not count any more.
 	clockSkew = 10 * time.Minute
@@ -75,15 +82,27 @@ type spent struct {
 	Token  string    `json:"token"` // of the call
 	Epoch  int       `json:"epoch"`
 	Shard  int       `json:"shard"`
-	Bucket time.Time `json:"bucket"`
+	Bucket time.Time `json:"bucket"`         // in which it is counted as open; zero where it never was
+	Made   bool      `json:"made,omitempty"` // never to be given back
+}
+
+// undoable is the token by which the grant goes back to the budget.
+func (s *spent) undoable() string {
+	if s == nil || s.Made {
+		return ""
+	}
+	return s.Token
 }
 
 // Begin takes one grant out of the budget and notes that the event was begun,
-// both or neither, and once however often it is called. A trip means that there
-// is no grant, now and until [Ledger.Rearm]: more than perHour would have been
-// made within 60 minutes over all instances, to be safe counted as up to 10 s
-// more. An event that was begun before the trip keeps its grant. past is what
-// [Ledger.Prepare] returned a moment ago, which saves a load, or zero.
+// both or neither, and once however often it is called. No more than perHour are
+// open or made within 60 minutes over all instances, to be safe counted as up to
+// 10 s more. A trip means that there is no grant, now and until [Ledger.Rearm]:
+// all of them were made, or were begun 10 minutes ago and nobody said how that
+// ended. Where some are open, and may come back, the error is a
+// [retry.Transient]. An event that was begun before the trip keeps its grant.
+// past is what [Ledger.Prepare] returned a moment ago, which saves a load, or
+// zero.
 func (l *Ledger) Begin(ctx context.Context, event string, past Past, now time.Time, perHour int) (Trip, error) {
 	b := beginning{
 		event: named(ofEvent, event), token: rand.Text(), now: plain(now), perHour: max(perHour, 0), shard: l.shard,
@@ -100,7 +119,8 @@ func (l *Ledger) Begin(ctx context.Context, event string, past Past, now time.Ti
 }
 
 // Abandon says that it is certain that nothing was written for an event that
-// was begun. It no longer is, and its grant goes back to the budget.
+// was begun, and that it will come again. It is not begun any more, and its
+// grant goes back to the budget, unless another delivery has made it.
 func (l *Ledger) Abandon(ctx context.Context, event string, now time.Time) error {
 	b := beginning{event: named(ofEvent, event), now: plain(now)}
 	var of aim

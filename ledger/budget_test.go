@@ -15,7 +15,15 @@ func budgetIsExact(_ *testing.T, w *world) {
 		var mu sync.Mutex
 		granted, trips := 0, map[Trip]int{}
 		w.atOnce(all, 15, func(l *Ledger, event string, n int) {
-			trip, err := l.Begin(w.Context(), fmt.Sprint(event, epoch), Past{}, began.Add(time.Duration(n)*time.Second), perHour)
+			event, now := fmt.Sprint(event, epoch), began.Add(time.Duration(n)*time.Second)
+			trip, err := l.Begin(w.Context(), event, Past{}, now, perHour)
+			for n := 0; isBusy(err) && n < 10000; n++ { // it comes again
+				time.Sleep(time.Millisecond)
+				trip, err = l.Begin(w.Context(), event, Past{}, now, perHour)
+			}
+			if err == nil && trip.IsZero() {
+				w.end(l, event, "binding", now)
+			}
 			mu.Lock()
 			defer mu.Unlock()
 			switch {
@@ -53,7 +61,7 @@ func hourSlides(_ *testing.T, w *world) {
 		{90*time.Minute + 10*time.Second, 3},
 		{119*time.Minute + 10*time.Second, 3},
 	} {
-		w.granted(all[step.perHour%2], step.after.String(), noon.Add(step.after), step.perHour)
+		w.made(all[step.perHour%2], step.after.String(), noon.Add(step.after), step.perHour)
 	}
 	at := noon.Add(2*time.Hour + 19*time.Second)
 	w.tripped(all[0], "one too many", at, 3, Trip{At: at})
@@ -67,9 +75,14 @@ func redeliverySpendsOnce(_ *testing.T, w *world) {
 		}
 	}
 	w.past(all[1], "a", noon, Past{Begun: true})
-	w.granted(all[0], "b", noon, 2)
+	w.made(all[0], "b", noon, 2)
+	w.busy(all[0], "c", noon, 2)
+	for n, l := range all {
+		w.end(l, "a", "binding", noon.Add(time.Duration(n)*time.Minute))
+	}
 	w.tripped(all[0], "c", noon, 2, Trip{At: noon})
 	w.granted(all[2], "a", noon, 2) // it has its grant
+	w.granted(all[2], "b", noon, 2)
 	w.past(all[2], "c", noon, Past{})
 }
 
@@ -82,41 +95,176 @@ func abandonGivesBack(_ *testing.T, w *world) {
 	w.must(all[1].Abandon(w.Context(), "never begun", noon))
 	w.past(all[0], "a", noon, Past{})
 	w.granted(all[1], "b", noon.Add(time.Minute), 1)
-	w.tripped(all[0], "a", noon.Add(time.Minute), 1, Trip{At: noon.Add(time.Minute)})
-	_, err := all[0].Rearm(w.Context(), noon.Add(time.Minute))
+	w.busy(all[0], "a", noon.Add(time.Minute), 1)
+	trip := Trip{At: noon.Add(12 * time.Minute)}
+	w.tripped(all[0], "a", trip.At, 1, trip)
+	_, err := all[0].Rearm(w.Context(), trip.At)
 	w.must(err)
-	w.granted(all[0], "c", noon.Add(time.Minute), 1)
-	w.must(all[0].Abandon(w.Context(), "b", noon.Add(time.Minute))) // it was of the epoch before
+	w.made(all[0], "c", trip.At, 1)
+	w.must(all[0].Abandon(w.Context(), "b", trip.At)) // it was of the epoch before
 	w.past(all[0], "b", noon, Past{})
-	w.tripped(all[0], "d", noon.Add(2*time.Minute), 1, Trip{At: noon.Add(2 * time.Minute), Epoch: 1})
+	w.tripped(all[0], "d", trip.At, 1, Trip{At: trip.At, Epoch: 1})
+
+	// Nor is one of this epoch given back in its place.
+	at := trip.At.Add(time.Minute)
+	_, err = all[0].Rearm(w.Context(), at)
+	w.must(err)
+	w.granted(all[0], "e", at, 8)
+	w.made(all[1], "f", at, 8)
+	w.tripped(all[1], "g", at, 1, Trip{At: at, Epoch: 2})
+	_, err = all[0].Rearm(w.Context(), at)
+	w.must(err)
+	w.granted(all[0], "h", at, 1)
+	w.must(all[1].Abandon(w.Context(), "e", at))
+	w.busy(all[1], "i", at, 1)
+}
+
+func endGivesBack(_ *testing.T, w *world) {
+	all := w.instances(2)
+	w.granted(all[0], "a", noon, 1)
+	for range 2 {
+		w.end(all[1], "a", "", noon.Add(time.Minute))
+	}
+	w.past(all[0], "a", noon, Past{Ended: "refused"})
+	w.granted(all[1], "b", noon.Add(time.Minute), 1)
+	w.busy(all[0], "c", noon.Add(time.Minute), 1)
+	w.end(all[0], "a", "", noon.Add(time.Minute)) // it has nothing any more
+	w.busy(all[0], "c", noon.Add(time.Minute), 1)
+	w.end(all[0], "b", "", noon.Add(11*time.Minute+5*time.Second))
+	w.end(all[0], "never begun", "", noon)
+	w.made(all[0], "c", noon.Add(12*time.Minute), 1)
+	w.tripped(all[1], "d", noon.Add(12*time.Minute), 1, Trip{At: noon.Add(12 * time.Minute)})
+}
+
+// Twice as many events as the budget allows take a grant each at once, and give
+// it back in the end.
+func actsInProgress(_ *testing.T, w *world) {
+	const perHour = 20
+	all := w.instances(4)
+	var mu sync.Mutex
+	began := map[string]*Ledger{}
+	w.atOnce(all, 10, func(l *Ledger, event string, n int) {
+		past := Past{}
+		var err error
+		if n%2 == 0 {
+			past, err = l.Prepare(w.Context(), event, noon)
+		}
+		var trip Trip
+		if err == nil {
+			trip, err = l.Begin(w.Context(), event, past, noon, perHour)
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		switch {
+		case err == nil && trip.IsZero():
+			began[event] = l
+		case !isBusy(err):
+			w.Errorf("event %s: got %+v, %v", event, trip, err)
+		}
+	})
+	w.want("acts in progress", len(began), perHour)
+	tripped, err := all[0].Tripped(w.Context())
+	w.must(err)
+	w.want("tripped", tripped, Trip{})
+	for event, l := range began {
+		w.end(l, event, "", noon.Add(time.Minute))
+	}
+	for n := range perHour {
+		w.made(all[n%4], fmt.Sprint("later ", n), noon.Add(time.Minute), perHour)
+	}
+	w.tripped(all[0], "too many", noon.Add(time.Minute), perHour, Trip{At: noon.Add(time.Minute)})
+}
+
+func actsThatDied(_ *testing.T, w *world) {
+	all := w.instances(2)
+	w.granted(all[0], "a", noon, 2)
+	w.made(all[0], "b", noon, 2)
+	w.busy(all[1], "c", noon.Add(openTime+9*time.Second), 2)
+	at := noon.Add(openTime + 10*time.Second)
+	w.tripped(all[1], "c", at, 2, Trip{At: at})
+	_, err := all[1].Rearm(w.Context(), at)
+	w.must(err)
+
+	// It counts for an hour from then on.
+	w.granted(all[0], "d", at, 1)
+	at = at.Add(openTime + budgetPeriod)
+	w.granted(all[1], "e", at.Add(9*time.Second), 2)
+	w.busy(all[1], "f", at.Add(9*time.Second), 2)
+	w.granted(all[0], "f", at.Add(10*time.Second), 2)
+
+	// And goes back when it turns out that nothing was written.
+	late := at.Add(openTime + time.Minute)
+	w.end(all[1], "e", "", late)
+	w.made(all[1], "g", late, 2)
+	w.must(all[1].Abandon(w.Context(), "f", late))
+	w.made(all[1], "h", late, 2)
+	w.end(all[0], "d", "", late) // long out of the count
+	w.tripped(all[0], "i", late, 2, Trip{At: late, Epoch: 1})
+}
+
+func madeInAnyCase(_ *testing.T, w *world) {
+	all := w.instances(2)
+	// A delivery gives back what another of the same event is at work with.
+	for _, l := range all {
+		w.granted(l, "a", noon, 1)
+	}
+	w.end(all[0], "a", "", noon)
+	w.granted(all[0], "b", noon, 1)
+	w.end(all[0], "a", "binding", noon) // and finds another act in its place
+	w.past(all[0], "a", noon, Past{Begun: true, Ended: "applied"})
+	w.busy(all[0], "c", noon, 2)
+	w.end(all[0], "b", "binding", noon)
+	w.granted(all[1], "c", noon, 3)
+	w.end(all[1], "c", "", noon)
+	w.tripped(all[0], "d", noon, 2, Trip{At: noon})
+	_, err := all[1].Rearm(w.Context(), noon)
+	w.must(err)
+
+	// One that was begun long ago counts from when it is known.
+	w.granted(all[0], "e", noon, 1)
+	w.end(all[1], "e", "binding", noon.Add(3*time.Hour))
+	// One of the epoch before counts for nothing in this one.
+	w.granted(all[0], "f", noon.Add(3*time.Hour), 2)
+	at := noon.Add(4 * time.Hour)
+	w.tripped(all[1], "g", at, 2, Trip{At: at, Epoch: 1})
+	_, err = all[1].Rearm(w.Context(), at)
+	w.must(err)
+	w.end(all[0], "f", "binding", at)
+	w.past(all[1], "f", at, Past{Begun: true, Ended: "applied"})
+	w.made(all[0], "h", at, 1)
 }
 
 func budgetIsMadeSmaller(_ *testing.T, w *world) {
 	all := w.instances(8)
 	// Two grants each in the shards 6 and 7, which a budget of five does not use.
 	for _, event := range []string{"a", "b"} {
-		w.granted(all[6], event, noon, 20)
-		w.granted(all[7], event+"'", noon, 20)
+		w.made(all[6], event, noon, 20)
+		w.made(all[7], event+"'", noon, 20)
 	}
-	w.granted(all[0], "c", noon.Add(30*time.Minute), 5)
+	w.made(all[0], "c", noon.Add(30*time.Minute), 5)
 	// Two are saved at once: only one of them can be the last of six.
 	var mu sync.Mutex
-	granted := 0
+	granted := []string{}
+	at := noon.Add(31 * time.Minute)
 	w.atOnce(all[1:4], 1, func(l *Ledger, event string, _ int) {
-		trip, err := l.Begin(w.Context(), event, Past{}, noon.Add(31*time.Minute), 6)
+		trip, err := l.Begin(w.Context(), event, Past{}, at, 6)
 		mu.Lock()
 		defer mu.Unlock()
-		if err != nil {
-			w.Error(err)
-		}
-		if trip.IsZero() {
-			granted++
+		switch {
+		case err == nil && trip.IsZero():
+			granted = append(granted, event)
+		case !isBusy(err):
+			w.Errorf("event %s: got %+v, %v", event, trip, err)
 		}
 	})
-	w.want("grants", granted, 1)
-	trip, err := all[0].Rearm(w.Context(), noon.Add(32*time.Minute))
+	w.want("grants", len(granted), 1)
+	for _, event := range granted {
+		w.end(all[5], event, "binding", at)
+	}
+	w.tripped(all[5], "d", at, 6, Trip{At: at})
+	trip, err := all[0].Rearm(w.Context(), at)
 	w.must(err)
-	w.want("trip", trip, Trip{At: noon.Add(31 * time.Minute)})
+	w.want("trip", trip, Trip{At: at})
 }
 
 func noBudget(_ *testing.T, w *world) {
@@ -129,7 +277,7 @@ func rearming(_ *testing.T, w *world) {
 	all := w.instances(2)
 	for _, want := range []Trip{{}, {At: noon}, {At: noon.Add(time.Hour), Epoch: 1}} {
 		if !want.IsZero() {
-			w.granted(all[0], fmt.Sprint("first", want), want.At, 1)
+			w.made(all[0], fmt.Sprint("first", want), want.At, 1)
 			w.tripped(all[1], fmt.Sprint("second", want), want.At, 1, want)
 		}
 		got, err := all[0].Tripped(w.Context())
@@ -172,7 +320,11 @@ func TestShardsAreBounded(t *testing.T) {
 	w := &world{t, NewMemory()}
 	l := w.instance()
 	for n := range 400 {
-		w.granted(l, fmt.Sprint(n), noon.Add(time.Duration(n)*time.Minute), 100)
+		event, now := fmt.Sprint(n), noon.Add(time.Duration(n)*time.Minute)
+		w.granted(l, event, now, 200)
+		if n%2 == 0 {
+			w.end(l, event, "binding", now)
+		}
 	}
 	for _, doc := range w.load(budgetNames...) {
 		if len(doc.Data) > 100*40 {

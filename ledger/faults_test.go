@@ -72,17 +72,23 @@ type outage struct {
 	unsure map[string]int
 	missed int
 	trip   Trip
+
+	abandoned bool // once
 }
 
 func newOutage(t *testing.T, store Store) *outage {
 	return &outage{T: t, ledger: impatient(store), writes: map[string]bool{}, sent: map[string]int{}, unsure: map[string]int{}}
 }
 
-// errSending is that of the first message about the event.
-var errSending = errors.New("the channel is down")
+// Those of the first write and the first message about an event.
+var (
+	errWriting = errors.New("nothing was written")
+	errSending = errors.New("the channel is down")
+)
 
 // deliver handles an event as function.go does. Of every five one writes
-// nothing in the end, and the first message about one fails.
+// nothing, first for a reason that passes, and in the end for good. The first
+// message about one fails.
 func (o *outage) deliver(n int) error {
 	ctx, l := o.Context(), o.ledger
 	event, now := fmt.Sprint("event-", n), noon.Add(time.Duration(n)*time.Minute)
@@ -106,15 +112,15 @@ func (o *outage) act(n int, event string, now time.Time) error {
 		return err
 	case !trip.IsZero():
 		o.trip = trip
-		return l.End(ctx, event, "tripped", now)
+		return l.End(ctx, event, "tripped", "", now)
+	case n%5 == 1 && !o.abandoned:
+		o.abandoned = true
+		return errors.Join(errWriting, l.Abandon(ctx, event, now))
 	case n%5 == 1:
-		if err := l.Abandon(ctx, event, now); err != nil {
-			return err
-		}
-		return l.End(ctx, event, "refused", now)
+		return l.End(ctx, event, "refused", "", now)
 	}
 	o.writes[event] = true
-	return l.End(ctx, event, "applied", now)
+	return l.End(ctx, event, "applied", "binding of "+event, now)
 }
 
 func (o *outage) tell(n int, event string, now time.Time) error {
@@ -164,14 +170,27 @@ func (o *outage) check(store Store) {
 	w.want("trip", o.trip, Trip{At: noon.Add(4 * time.Minute)})
 	c, err := readCounts(d, 0, noon.Add(10*time.Minute))
 	w.must(err)
-	sum := 0
-	for _, s := range c.shards {
-		sum += s.live(c.now)
-	}
-	w.want("grants in the budget", sum, 3)
+	made, open := c.sums()
+	w.want("grants in the budget", made, 3)
+	w.want("acts in progress", open, 0)
 	w.want("events with a write", len(o.writes), 3)
 	for n := range 6 {
 		event := fmt.Sprint("event-", n)
+		now := noon.Add(time.Duration(n) * time.Minute)
+		d := newDocuments(w.load(named(ofEvent, event), named(ofGrant, "binding of "+event)))
+		past, err := recalled(d, named(ofEvent, event), now)
+		w.must(err)
+		w.want(event+" begun", past.Begun, o.writes[event])
+		if past.Untold && o.unsure[event] == 0 {
+			w.Errorf("%s: got untold", event)
+		}
+		grant, _, err := read[Grant](d, named(ofGrant, "binding of "+event), now)
+		w.must(err)
+		if want := (Grant{At: now, Event: event}); o.writes[event] {
+			w.want("grant of "+event, grant, want)
+		} else {
+			w.want("grant of "+event, grant, Grant{})
+		}
 		if o.sent[event] > 1 {
 			w.Errorf("%s: told %d times", event, o.sent[event])
 		}
@@ -190,7 +209,7 @@ func TestAnswersLostAtEveryCall(t *testing.T) {
 		for _, after := range []bool{false, true} {
 			for from, reached := 0, true; reached; from++ {
 				name := fmt.Sprintf("%s at call %d, carried out %t", code, from, after)
-				t.Run(name, func(t *testing.T) {
+				ok := t.Run(name, func(t *testing.T) {
 					memory := NewMemory()
 					store := &lossy{Store: memory, from: from, times: 1, after: after, err: status.Error(code, "fault")}
 					o := newOutage(t, store)
@@ -198,6 +217,9 @@ func TestAnswersLostAtEveryCall(t *testing.T) {
 					o.check(memory)
 					reached = store.calls > from
 				})
+				if !ok {
+					return
+				}
 			}
 		}
 	}
@@ -231,10 +253,9 @@ func TestStoreIsDown(t *testing.T) {
 		"recall":     func() error { _, err := l.Recall(ctx, "a", noon); return err },
 		"begin":      func() error { _, err := l.Begin(ctx, "a", Past{}, noon, 20); return err },
 		"abandon":    func() error { return l.Abandon(ctx, "a", noon) },
-		"end":        func() error { return l.End(ctx, "a", "applied", noon) },
+		"end":        func() error { return l.End(ctx, "a", "applied", "binding", noon) },
 		"tripped":    func() error { _, err := l.Tripped(ctx); return err },
 		"rearm":      func() error { _, err := l.Rearm(ctx, noon); return err },
-		"remember":   func() error { return l.Remember(ctx, "a", noon) },
 		"remembered": func() error { _, err := l.Remembered(ctx, "a", noon); return err },
 		"claim":      func() error { _, err := l.Claim(ctx, "p", "a", noon, every); return err },
 		"told":       func() error { return l.Told(ctx, "p", "a", noon) },
@@ -258,6 +279,15 @@ func TestDocumentThatCannotBeRead(t *testing.T) {
 		t.Errorf("got %v, want an error of its own", err)
 	}
 	w.granted(l, "a", noon, 20)
+
+	// Nothing is saved of a change that fails in part.
+	binding := named(ofGrant, "binding")
+	w.must(w.store.Save(t.Context(), []Document{{Name: binding, Data: []byte("[]")}}, noon))
+	if err := l.End(t.Context(), "a", "applied", "binding", noon); err == nil || errors.As(err, new(*retry.Transient)) {
+		t.Errorf("got %v, want an error of its own", err)
+	}
+	w.past(l, "a", noon, Past{Begun: true})
+	w.busy(l, "b", noon, 1)
 }
 
 // slow takes a second for each call.

@@ -36,7 +36,13 @@ func TestWhatAnotherBeganMeanwhileIsLeft(t *testing.T) {
 	store.others = func() { w.granted(other, "a", noon, 2) }
 	w.must(l.Abandon(t.Context(), "a", noon))
 	w.past(other, "a", noon, Past{Begun: true})
-	w.granted(other, "b", noon, 2)
+	store.others = func() { w.granted(other, "a", noon, 2) }
+	w.end(l, "a", "", noon)
+	w.past(other, "a", noon, Past{Begun: true, Ended: "refused"})
+	store.others = func() { w.must(other.Abandon(t.Context(), "a", noon)) }
+	w.end(l, "a", "binding", noon)
+	w.past(other, "a", noon, Past{Begun: true, Ended: "applied"})
+	w.made(other, "b", noon, 2)
 	w.tripped(other, "c", noon, 2, Trip{At: noon})
 
 	w.claim(l, "p", "a", 0, due)
@@ -73,26 +79,48 @@ func TestShardsThatChangeMeanwhile(t *testing.T) {
 	l, all := impatient(store), w.instances(8)
 	l.shard = 0
 
-	w.granted(all[6], "a", noon, 20)
-	w.granted(all[6], "b", noon, 20)
-	store.others = func() { w.granted(all[1], "c", noon, 3) } // the last one of a budget made smaller
+	w.made(all[6], "a", noon, 20)
+	w.made(all[6], "b", noon, 20)
+	store.others = func() { w.made(all[1], "c", noon, 3) } // the last one of a budget made smaller
 	w.tripped(l, "d", noon, 3, Trip{At: noon})
 
 	_, err := l.Rearm(t.Context(), noon)
 	w.must(err)
+	late := noon.Add(openTime + bucketLength)
 	w.granted(all[0], "e", noon, 1)
-	store.others = func() { w.must(all[0].Abandon(t.Context(), "e", noon)) }
-	w.granted(l, "f", noon, 1)
+	store.others = func() { w.must(all[0].Abandon(t.Context(), "e", late)) } // it was taken for made
+	w.granted(l, "f", late, 1)
+}
+
+// Nobody is sent away for what a load ahead found.
+func TestActThatEndsAfterALoadAhead(t *testing.T) {
+	w := &world{t, NewMemory()}
+	l := w.instance()
+	w.granted(l, "a", noon, 1)
+	past, err := l.Prepare(t.Context(), "b", noon)
+	w.must(err)
+	w.end(l, "a", "", noon)
+	trip, err := l.Begin(t.Context(), "b", past, noon, 1)
+	w.must(err)
+	w.want("trip", trip, Trip{})
 }
 
 // An instance whose clock is ahead leaves what the others must count.
 func TestClocksThatDiffer(t *testing.T) {
-	w := &world{t, NewMemory()}
-	l, ahead := w.instance(), noon.Add(68*time.Minute)
-	w.granted(l, "a", noon, 1)
-	w.granted(l, "b", ahead, 1)
-	w.must(l.Abandon(t.Context(), "b", ahead))
-	w.tripped(l, "c", noon.Add(59*time.Minute), 1, Trip{At: noon.Add(59 * time.Minute)})
+	for _, test := range []struct {
+		begin func(*world, *Ledger, string, time.Time, int)
+		life  time.Duration
+	}{
+		{(*world).made, budgetPeriod},
+		{(*world).granted, openLife},
+	} {
+		w := &world{t, NewMemory()}
+		l, ahead, behind := w.instance(), noon.Add(test.life+8*time.Minute), noon.Add(test.life-time.Minute)
+		test.begin(w, l, "a", noon, 1)
+		w.granted(l, "b", ahead, 1)
+		w.must(l.Abandon(t.Context(), "b", ahead))
+		w.tripped(l, "c", behind, 1, Trip{At: behind})
+	}
 }
 
 // torn is a store whose first load of the budget is half from before something
@@ -121,13 +149,13 @@ func (s *torn) Load(ctx context.Context, names []string) ([]Document, error) {
 func TestLoadThatIsNotOfOneMoment(t *testing.T) {
 	w := &world{t, NewMemory()}
 	other := w.instance()
-	w.granted(other, "a", noon, 1)
+	w.made(other, "a", noon, 1)
 	l := impatient(&torn{w.store, func() {
 		w.tripped(other, "b", noon, 1, Trip{At: noon})
 		_, err := other.Rearm(t.Context(), noon)
 		w.must(err)
-		w.granted(other, "c", noon, 2)
+		w.made(other, "c", noon, 2)
 	}})
-	w.granted(l, "d", noon, 2)
+	w.made(l, "d", noon, 2)
 	w.tripped(l, "e", noon, 2, Trip{At: noon, Epoch: 1})
 }

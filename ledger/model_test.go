@@ -102,20 +102,40 @@ func (m *machine) through(op func(l *Ledger) error) {
 type budgetModel struct {
 	*machine
 	prepared map[string]Past
-	grants   map[string]time.Time // of this epoch, by event
+	grants   map[string]modelGrant // of this epoch, by event
 	begun    map[string]bool
+	made     map[string]bool // of those that were begun
+	ended    map[string]string
+	bindings map[string]Grant
 	trip     Trip
 	epoch    int
 }
 
-func (m *budgetModel) within(period time.Duration, now time.Time) int {
-	n := 0
-	for _, at := range m.grants {
-		if at.After(now.Add(-period)) {
-			n++
+type modelGrant struct{ begun, made time.Time } // the zero time is that it is open
+
+// count counts grants that are open, and that were made or are taken for it. A
+// bucket is less exact: an open grant may be taken for made later, and every one
+// be forgotten later, by some seconds.
+func (m *budgetModel) count(now time.Time, taken, forgotten time.Duration) (open, made int) {
+	for _, g := range m.grants {
+		age := now.Sub(g.begun)
+		switch {
+		case !g.made.IsZero():
+			if now.Sub(g.made) < budgetPeriod+forgotten {
+				made++
+			}
+		case age < openTime+taken:
+			open++
+		case age < openTime+budgetPeriod+forgotten:
+			made++
 		}
 	}
-	return n
+	return open, made
+}
+
+// skewed is the time by the clock of an instance.
+func (m *budgetModel) skewed() time.Time {
+	return m.now.Add(time.Duration(rapid.IntRange(-120, 120).Draw(m.T, "clock")) * time.Second)
 }
 
 // prepare reads ahead what a later call may find to be old.
@@ -123,8 +143,8 @@ func (m *budgetModel) prepare() {
 	event := m.event()
 	m.through(func(l *Ledger) error {
 		past, err := l.Prepare(m.Context(), event, m.now)
-		if err == nil && past.Begun != m.begun[event] {
-			m.Fatalf("event %s: prepared as begun %t, want %t", event, past.Begun, m.begun[event])
+		if err == nil {
+			m.wantPast(event, past)
 		}
 		m.prepared[event] = past
 		return err
@@ -132,27 +152,39 @@ func (m *budgetModel) prepare() {
 }
 
 func (m *budgetModel) begin(perHour int) {
-	event := m.event()
-	now := m.now.Add(time.Duration(rapid.IntRange(-120, 120).Draw(m.T, "clock")) * time.Second)
+	event, now := m.event(), m.skewed()
 	var trip Trip
+	var busy bool
 	m.through(func(l *Ledger) (err error) {
 		trip, err = l.Begin(m.Context(), event, m.prepared[event], now, perHour)
+		if busy = isBusy(err); busy {
+			return nil
+		}
 		return err
 	})
+	if busy && (m.begun[event] || !m.trip.IsZero()) {
+		m.Fatalf("event %s was sent away, want its grant, or the trip", event)
+	}
 	switch {
 	case m.begun[event]:
 		m.same(trip, Trip{})
 	case !m.trip.IsZero():
 		m.same(trip, m.trip)
+	case busy:
+		open, made := m.count(now, 0, bucketLength)
+		_, certain := m.count(now, bucketLength, 0)
+		if open+made < perHour || certain >= perHour {
+			m.Fatalf("sent away with %d open and %d made of %d", open, made, perHour)
+		}
 	case trip.IsZero():
-		m.begun[event], m.grants[event] = true, now
-		if n := m.within(budgetPeriod, now); n > perHour {
-			m.Fatalf("%d grants in the hour before %s, want at most %d", n, now, perHour)
+		m.begun[event], m.grants[event] = true, modelGrant{begun: now}
+		if open, made := m.count(now, 0, 0); open+made > perHour {
+			m.Fatalf("%d open and %d made in the hour before %s, want at most %d", open, made, now, perHour)
 		}
 	default:
 		m.same(trip, Trip{At: now, Epoch: m.epoch})
-		if n := m.within(budgetPeriod+bucketLength, now); n < perHour {
-			m.Fatalf("tripped after %d grants of %d", n, perHour)
+		if _, made := m.count(now, 0, bucketLength); made < perHour {
+			m.Fatalf("tripped after %d grants of %d", made, perHour)
 		}
 		m.trip = trip
 	}
@@ -167,8 +199,44 @@ func (m *budgetModel) same(got, want Trip) {
 func (m *budgetModel) abandon() {
 	event := m.event()
 	m.through(func(l *Ledger) error { return l.Abandon(m.Context(), event, m.now) })
-	delete(m.begun, event)
-	delete(m.grants, event)
+	m.giveBack(event)
+}
+
+func (m *budgetModel) giveBack(event string) {
+	if !m.made[event] {
+		delete(m.begun, event)
+		delete(m.grants, event)
+	}
+}
+
+func (m *budgetModel) end(made bool) {
+	event, how, binding, now := m.event(), fmt.Sprint("how ", rapid.IntRange(0, 3).Draw(m.T, "how")), "", m.skewed()
+	if made {
+		binding = fmt.Sprint("binding ", rapid.IntRange(0, 2).Draw(m.T, "binding"))
+	}
+	m.through(func(l *Ledger) error { return l.End(m.Context(), event, how, binding, now) })
+	if made || !m.made[event] {
+		m.ended[event] = how
+	}
+	if !made {
+		m.giveBack(event)
+		return
+	}
+	if m.made[event] {
+		return
+	}
+	grant, counted := m.grants[event]
+	if counted || !m.begun[event] { // and not of another epoch
+		grant.made = now
+		m.grants[event] = grant
+	}
+	if now.Sub(grant.begun) > openTime { // it counts, room or not, and who has read ahead does not know
+		clear(m.prepared)
+	}
+	m.begun[event], m.made[event] = true, true
+	if !m.bindings[binding].At.After(now) {
+		m.bindings[binding] = Grant{At: now, Event: event}
+	}
 }
 
 func (m *budgetModel) rearm() {
@@ -183,34 +251,60 @@ func (m *budgetModel) rearm() {
 	}
 	if !m.trip.IsZero() {
 		m.epoch++
-		m.trip, m.grants = Trip{}, map[string]time.Time{}
+		m.trip, m.grants = Trip{}, map[string]modelGrant{}
 	}
 }
 
 func (m *budgetModel) recall() {
 	event := m.event()
-	var past Past
-	m.through(func(l *Ledger) (err error) {
-		past, err = l.Recall(m.Context(), event, m.now)
+	m.through(func(l *Ledger) error {
+		past, err := l.Recall(m.Context(), event, m.now)
+		if err == nil {
+			m.wantPast(event, past)
+		}
 		return err
 	})
-	if past.Begun != m.begun[event] {
-		m.Fatalf("event %s: got begun %t, want %t", event, past.Begun, m.begun[event])
+}
+
+func (m *budgetModel) wantPast(event string, past Past) {
+	if past.Begun != m.begun[event] || past.Ended != m.ended[event] || past.Untold {
+		m.Fatalf("event %s: got %+v, want begun %t, ended %q", event, past, m.begun[event], m.ended[event])
+	}
+}
+
+func (m *budgetModel) remembered() {
+	for binding, want := range m.bindings {
+		if !m.now.Before(want.At.Add(grantMemory)) {
+			want = Grant{}
+		}
+		m.through(func(l *Ledger) error {
+			got, err := l.Remembered(m.Context(), binding, m.now)
+			if err == nil && got != want {
+				m.Fatalf("%s: got %+v, want %+v", binding, got, want)
+			}
+			return err
+		})
 	}
 }
 
 func TestBudgetModel(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		m := &budgetModel{machine: newMachine(t), grants: map[string]time.Time{}, begun: map[string]bool{}, prepared: map[string]Past{}}
+		m := &budgetModel{
+			machine: newMachine(t), prepared: map[string]Past{}, grants: map[string]modelGrant{}, begun: map[string]bool{},
+			made: map[string]bool{}, ended: map[string]string{}, bindings: map[string]Grant{},
+		}
 		perHour := rapid.IntRange(0, 12).Draw(t, "per hour")
 		t.Repeat(map[string]func(*rapid.T){
-			"prepare": func(*rapid.T) { m.prepare() },
-			"begin":   func(*rapid.T) { m.begin(perHour) },
-			"again":   func(*rapid.T) { m.begin(perHour) },
-			"abandon": func(*rapid.T) { m.abandon() },
-			"recall":  func(*rapid.T) { m.recall() },
-			"rearm":   func(*rapid.T) { m.rearm() },
-			"advance": func(*rapid.T) { m.advance(30 * time.Minute) },
+			"prepare":  func(*rapid.T) { m.prepare() },
+			"begin":    func(*rapid.T) { m.begin(perHour) },
+			"again":    func(*rapid.T) { m.begin(perHour) },
+			"abandon":  func(*rapid.T) { m.abandon() },
+			"made":     func(*rapid.T) { m.end(true) },
+			"not made": func(*rapid.T) { m.end(false) },
+			"recall":   func(*rapid.T) { m.recall(); m.remembered() },
+			"rearm":    func(*rapid.T) { m.rearm() },
+			"soon":     func(*rapid.T) { m.advance(2 * time.Minute) },
+			"later":    func(*rapid.T) { m.advance(30 * time.Minute) },
 			"policy": func(t *rapid.T) {
 				perHour = rapid.IntRange(0, 12).Draw(t, "per hour")
 				clear(m.prepared) // a policy is read when a process starts
@@ -225,6 +319,7 @@ type alertsModel struct {
 	problem model
 	claims  map[string]*model // by event: the problem as it was before
 	told    map[string]bool
+	untold  map[string]bool
 }
 
 // model is a problem: untold are its events that came untold, reported those
@@ -239,12 +334,32 @@ type model struct {
 func (m *alertsModel) claim() {
 	event := m.event()
 	var got Claim
+	failed := false
 	m.through(func(l *Ledger) (err error) {
 		got, err = l.Claim(m.Context(), "p", event, m.now, every)
+		failed = failed || err != nil
 		return err
 	})
 	if want := m.expect(event); got != want {
 		m.Fatalf("claim of %s at %s: got %+v, want %+v", event, m.now, got, want)
+	}
+	if failed && got.Due && m.recall(event).Untold { // the first claim was saved, and released
+		m.untold[event] = true
+	}
+}
+
+func (m *alertsModel) recall(event string) (past Past) {
+	m.through(func(l *Ledger) (err error) {
+		past, err = l.Recall(m.Context(), event, m.now)
+		return err
+	})
+	return past
+}
+
+func (m *alertsModel) past() {
+	event := m.event()
+	if past := m.recall(event); past.Untold != m.untold[event] {
+		m.Fatalf("event %s: got %+v, want untold %t", event, past, m.untold[event])
 	}
 }
 
@@ -256,6 +371,7 @@ func (m *alertsModel) expect(event string) Claim {
 	known := m.now.Before(p.until)
 	if known && p.event != "" && age < every && (p.confirmed || age < sendTime) {
 		p.untold[event] = true
+		delete(m.untold, event)
 		return Claim{}
 	}
 	if !known {
@@ -284,6 +400,7 @@ func (m *alertsModel) settle(told bool) {
 		}
 		return l.Release(m.Context(), "p", event, m.now)
 	})
+	m.untold[event] = !told
 	last := m.problem.event == event && m.now.Before(m.problem.until)
 	switch {
 	case told:
@@ -299,12 +416,13 @@ func (m *alertsModel) settle(told bool) {
 
 func TestAlertsModel(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		m := &alertsModel{machine: newMachine(t), claims: map[string]*model{}, told: map[string]bool{}}
+		m := &alertsModel{machine: newMachine(t), claims: map[string]*model{}, told: map[string]bool{}, untold: map[string]bool{}}
 		t.Repeat(map[string]func(*rapid.T){
 			"claim":   func(*rapid.T) { m.claim() },
 			"another": func(*rapid.T) { m.claim() },
 			"told":    func(*rapid.T) { m.settle(true) },
 			"release": func(*rapid.T) { m.settle(false) },
+			"recall":  func(*rapid.T) { m.past() },
 			"soon":    func(*rapid.T) { m.advance(5 * time.Minute) },
 			"later":   func(*rapid.T) { m.advance(5 * time.Hour) },
 		})

@@ -2,7 +2,10 @@ package ledger
 
 import (
 	"fmt"
+	"maps"
 	"time"
+
+	"github.com/pullfix/pullfix/internal/retry"
 )
 
 // beginning is a grant that an event takes out of the budget, or gives back.
@@ -29,15 +32,18 @@ func (b beginning) apply(d *documents) (Trip, error) {
 	if err != nil {
 		return Trip{}, err
 	}
-	k, ok := c.room(b.shard, b.perHour)
-	if !ok {
+	switch made, open := c.sums(); {
+	case made >= b.perHour:
 		state.Tripped, state.By = b.now, b.event
 		if err := c.saveAll(d, b.perHour); err != nil {
 			return Trip{}, err
 		}
 		return state.trip(), writeLatch(d, state)
+	case made+open >= b.perHour:
+		return Trip{}, &retry.Transient{Err: fmt.Errorf(
+			"budget of %d grants an hour: %d were made, and acts in progress have the rest", b.perHour, made)}
 	}
-	e.Grant = &spent{Token: b.token, Epoch: state.Epoch, Shard: k, Bucket: b.now.Truncate(bucketLength)}
+	e.Grant = &spent{Token: b.token, Epoch: state.Epoch, Shard: c.room(b.shard, b.perHour), Bucket: bucketOf(b.now)}
 	if err := c.spend(d, e.Grant, b.perHour); err != nil {
 		return Trip{}, err
 	}
@@ -46,47 +52,55 @@ func (b beginning) apply(d *documents) (Trip, error) {
 
 func (b beginning) undo(d *documents, of *aim) error {
 	e, err := readEvent(d, b.event, b.now)
-	if err != nil {
+	if err != nil || !of.hits(e.Grant.undoable()) {
 		return err
 	}
-	grant := e.Grant
-	if grant == nil {
-		grant = &spent{}
-	}
-	if !of.hits(grant.Token) {
-		return nil
-	}
-	state, err := readLatch(d)
-	if err != nil {
+	if err := e.giveBack(d, b.now); err != nil {
 		return err
 	}
-	c, err := readCounts(d, state.Epoch, b.now)
-	if err != nil {
-		return err
-	}
-	if err := c.giveBack(d, grant); err != nil {
-		return err
-	}
-	e.Grant = nil
 	return writeEvent(d, b.event, e, b.now)
 }
 
-// shard is a document that counts grants.
-type shard struct {
-	Epoch  int               `json:"epoch"`
-	Grants map[time.Time]int `json:"grants"` // by the begin of their bucket
-}
+// tally is numbers of grants by the begin of their bucket.
+type tally map[time.Time]int
 
-// live counts the grants of the last hour. A bucket counts until the last grant
-// that may be in it is an hour old.
-func (s shard) live(now time.Time) int {
+func bucketOf(now time.Time) time.Time { return now.Truncate(bucketLength) }
+
+// younger counts the grants that have not reached an age. A bucket counts until
+// the last grant that may be in it has.
+func (t tally) younger(age time.Duration, now time.Time) int {
 	sum := 0
-	for bucket, n := range s.Grants {
-		if now.Before(bucket.Add(bucketLength + budgetPeriod)) {
+	for bucket, n := range t {
+		if now.Before(bucket.Add(bucketLength + age)) {
 			sum += n
 		}
 	}
 	return sum
+}
+
+// drop forgets what need not be counted any more.
+func (t tally) drop(age time.Duration, now time.Time) {
+	maps.DeleteFunc(t, func(bucket time.Time, n int) bool {
+		return n == 0 || !now.Before(bucket.Add(bucketLength+age+clockSkew))
+	})
+}
+
+// shard is a document that counts grants.
+type shard struct {
+	Epoch int   `json:"epoch"`
+	Open  tally `json:"open"` // by when they were begun
+	Made  tally `json:"made"` // by when that was said
+}
+
+// openLife is how long a grant counts that stays open: an hour from when it is
+// taken for made.
+const openLife = openTime + budgetPeriod
+
+func (s shard) open(now time.Time) int { return s.Open.younger(openTime, now) }
+
+// live counts the open grants, and those that were made in the last hour.
+func (s shard) live(now time.Time) int {
+	return s.Open.younger(openLife, now) + s.Made.younger(budgetPeriod, now)
 }
 
 // counts is all shards of an epoch, as one moment has them.
@@ -94,6 +108,15 @@ type counts struct {
 	epoch  int
 	now    time.Time
 	shards [shards]shard
+}
+
+// readBudget reads the counts of the epoch that is now.
+func readBudget(d *documents, now time.Time) (counts, error) {
+	state, err := readLatch(d)
+	if err != nil {
+		return counts{}, err
+	}
+	return readCounts(d, state.Epoch, now)
 }
 
 func readCounts(d *documents, epoch int, now time.Time) (counts, error) {
@@ -105,8 +128,8 @@ func readCounts(d *documents, epoch int, now time.Time) (counts, error) {
 			return c, err
 		case s.Epoch > epoch: // the budget was rearmed between the loading of the latch and of this
 			return c, fmt.Errorf("document %s: %w", shardName(k), ErrConflict)
-		case s.Epoch < epoch || s.Grants == nil:
-			s = shard{Epoch: epoch, Grants: map[time.Time]int{}}
+		case s.Epoch < epoch || s.Made == nil:
+			s = shard{Epoch: epoch, Open: tally{}, Made: tally{}}
 		}
 		c.shards[k] = s
 	}
@@ -126,26 +149,29 @@ func quota(k, perHour int) int {
 	}
 }
 
-// room finds a shard that may hold another grant, the preferred one if it can.
-func (c counts) room(preferred, perHour int) (k int, ok bool) {
-	sum := 0
+func (c counts) sums() (made, open int) {
 	for _, s := range c.shards {
-		sum += s.live(c.now)
+		open += s.open(c.now)
+		made += s.live(c.now) - s.open(c.now)
 	}
-	if sum >= perHour {
-		return 0, false
-	}
+	return made, open
+}
+
+// room returns a shard that may hold another grant of a budget that has one, the
+// preferred one if it can.
+func (c counts) room(preferred, perHour int) int {
 	for n := range shards {
-		k = (preferred + n) % shards
+		k := (preferred + n) % shards
 		if c.shards[k].live(c.now) < quota(k, perHour) {
-			return k, true
+			return k
 		}
 	}
-	return 0, false
+	return preferred // not reached: the quotas are the budget together
 }
 
 // overfull reports whether a shard holds more than its quota, as it may for an
-// hour after the budget was made smaller. Then a quota alone says nothing.
+// hour after the budget was made smaller, or after a grant was made for which
+// there was no room. Then a quota alone says nothing.
 func (c counts) overfull(perHour int) bool {
 	for k, s := range c.shards {
 		if s.live(c.now) > quota(k, perHour) {
@@ -156,20 +182,39 @@ func (c counts) overfull(perHour int) bool {
 }
 
 func (c counts) spend(d *documents, g *spent, perHour int) error {
-	c.shards[g.Shard].Grants[g.Bucket]++
+	c.shards[g.Shard].Open[g.Bucket]++
 	if c.overfull(perHour) {
 		return c.saveAll(d, perHour)
 	}
 	return c.save(d, g.Shard)
 }
 
+// giveBack counts an open grant no more.
 func (c counts) giveBack(d *documents, g *spent) error {
-	grants := c.shards[g.Shard].Grants
-	if g.Epoch != c.epoch || grants[g.Bucket] == 0 {
+	if g.Epoch != c.epoch || !c.close(g) {
 		return nil
 	}
-	grants[g.Bucket]--
 	return c.save(d, g.Shard)
+}
+
+// make counts a grant as made now, whether there is room or not.
+func (c counts) make(d *documents, g *spent) error {
+	if g.Epoch != c.epoch {
+		return nil
+	}
+	c.close(g)
+	c.shards[g.Shard].Made[bucketOf(c.now)]++
+	return c.save(d, g.Shard)
+}
+
+// close reports whether the grant was counted as open.
+func (c counts) close(g *spent) bool {
+	open := c.shards[g.Shard].Open
+	if open[g.Bucket] == 0 {
+		return false
+	}
+	open[g.Bucket]--
+	return true
 }
 
 // saveAll saves every shard that had a part in the sum, so that the save fails
@@ -187,12 +232,8 @@ func (c counts) saveAll(d *documents, perHour int) error {
 }
 
 func (c counts) save(d *documents, k int) error {
-	const kept = bucketLength + budgetPeriod + clockSkew
 	s := c.shards[k]
-	for bucket, n := range s.Grants {
-		if n == 0 || !c.now.Before(bucket.Add(kept)) {
-			delete(s.Grants, bucket)
-		}
-	}
-	return write(d, shardName(k), s, c.now.Add(kept))
+	s.Open.drop(openLife, c.now)
+	s.Made.drop(budgetPeriod, c.now)
+	return write(d, shardName(k), s, c.now.Add(bucketLength+openLife+clockSkew))
 }

@@ -53,9 +53,9 @@ func saveAllOrNone(_ *testing.T, w *world) {
 // Firestore deletes what has expired within a day or more.
 func expired(_ *testing.T, w *world) {
 	l, late := w.instance(), noon.Add(eventMemory)
-	w.must(l.End(w.Context(), "a", "applied", noon))
+	w.end(l, "a", "binding", noon)
 	w.past(l, "a", late, Past{})
-	w.must(l.End(w.Context(), "a", "refused", late))
+	w.end(l, "a", "", late)
 	w.past(l, "a", late, Past{Ended: "refused"})
 }
 
@@ -110,7 +110,7 @@ func TestMemoryIsBounded(t *testing.T) {
 	l, now := New(m), noon
 	for n := range 5000 {
 		now = now.Add(time.Hour)
-		if err := l.End(t.Context(), fmt.Sprint(n), "applied", now); err != nil {
+		if err := l.End(t.Context(), fmt.Sprint(n), "refused", "", now); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := l.Claim(t.Context(), fmt.Sprint(n), fmt.Sprint(n), now, every); err != nil {
@@ -120,7 +120,7 @@ func TestMemoryIsBounded(t *testing.T) {
 	if n, most := len(m.docs), 2*(24*7+8)+leastLimit; n > most {
 		t.Errorf("%d documents are kept, want at most %d", n, most)
 	}
-	if past, err := l.Recall(t.Context(), "4900", now); past.Ended != "applied" || err != nil {
+	if past, err := l.Recall(t.Context(), "4900", now); past.Ended != "refused" || err != nil {
 		t.Errorf("an event of four days ago: got %+v, %v", past, err)
 	}
 }
@@ -147,7 +147,7 @@ func TestFirestoreDocuments(t *testing.T) {
 	w.granted(l, "a", noon, 20)
 	w.claim(l, "p", "a", 0, Claim{Due: true})
 	w.claim(l, "p", "b", 0, Claim{})
-	w.must(l.Remember(t.Context(), "x", noon))
+	w.end(l, "a", "binding", noon)
 	w.begin(l, "b", noon, 0)
 	collections := map[string]int{}
 	for name, doc := range cloud.Documents() {

@@ -1,15 +1,20 @@
 package ledger
 
 import (
+	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 
 	"github.com/pullfix/pullfix/emulator/emulatortest"
+	"github.com/pullfix/pullfix/internal/retry"
 )
 
 var noon = time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
@@ -25,15 +30,21 @@ var stories = []struct {
 	{"an expired document counts for nothing and guards the save", expired},
 	{"an event is remembered for a week", eventIsRemembered},
 	{"a grant is remembered for a day", grantIsRemembered},
+	{"an end with a grant stands", endWithAGrantStands},
 	{"the budget is exact over instances", budgetIsExact},
 	{"the hour slides", hourSlides},
 	{"a redelivery spends once", redeliverySpendsOnce},
 	{"a begin that is abandoned gives back", abandonGivesBack},
+	{"a begin that ends without a grant gives back", endGivesBack},
+	{"acts in progress trip nothing", actsInProgress},
+	{"an act that nobody ends counts as made", actsThatDied},
+	{"a grant that was made counts in any case", madeInAnyCase},
 	{"a smaller budget counts what was granted before", budgetIsMadeSmaller},
 	{"no budget trips at once", noBudget},
 	{"a rearmed budget works at once", rearming},
 	{"a claim is due once in a period", claimIsDueOnce},
 	{"a release makes the event due again", releaseMakesDueAgain},
+	{"an event that was due and not told is known", untoldIsKnown},
 	{"a claim that was never confirmed", neverConfirmed},
 	{"nobody is told twice about one event", toldOnce},
 	{"another instance takes over at every step", takeOver},
@@ -128,6 +139,43 @@ func (w *world) granted(l *Ledger, event string, now time.Time, perHour int) {
 func (w *world) tripped(l *Ledger, event string, now time.Time, perHour int, want Trip) {
 	w.Helper()
 	w.want(fmt.Sprintf("event %s at %s", event, now.Sub(noon)), w.begin(l, event, now, perHour), want)
+}
+
+// busy wants that the event is to come again: acts in progress have the budget.
+func (w *world) busy(l *Ledger, event string, now time.Time, perHour int) {
+	w.Helper()
+	if trip, err := l.Begin(w.Context(), event, Past{}, now, perHour); !trip.IsZero() || !isBusy(err) {
+		w.Errorf("event %s at %s: got %+v, %v, want that the budget is taken by acts in progress", event, now.Sub(noon), trip, err)
+	}
+}
+
+// isBusy knows the error also among those of a store, which have a code.
+func isBusy(err error) bool {
+	return errors.As(err, new(*retry.Transient)) && status.Code(err) == codes.Unknown && strings.Contains(err.Error(), "in progress")
+}
+
+// end wants that an act ends. made is empty where nothing was granted.
+func (w *world) end(l *Ledger, event, made string, now time.Time) {
+	w.Helper()
+	how := "applied"
+	if made == "" {
+		how = "refused"
+	}
+	w.must(l.End(w.Context(), event, how, made, now))
+}
+
+// made wants a grant that is made at once.
+func (w *world) made(l *Ledger, event string, now time.Time, perHour int) {
+	w.Helper()
+	w.granted(l, event, now, perHour)
+	w.end(l, event, "binding of "+event, now)
+}
+
+func (w *world) remembered(l *Ledger, what string, now time.Time, want Grant) {
+	w.Helper()
+	got, err := l.Remembered(w.Context(), what, now)
+	w.must(err)
+	w.want("grant of "+what, got, want)
 }
 
 func (w *world) past(l *Ledger, event string, now time.Time, want Past) {
