@@ -112,7 +112,7 @@ func (d *draft) confirm(fields *draft) {
 	if r.IsZero() {
 		return
 	}
-	if own := d.Access.Resource; !own.IsZero() && !sameResource(own, r) {
+	if own := d.Access.Resource; d.Doubt == "" && !own.IsZero() && !sameResource(own, r) {
 		d.doubt(CauseDisagrees, fmt.Sprintf("the sentence names %q, the fields of the error %q", own, r))
 	}
 	d.Access.Resource, d.fields, d.where = r, true, true
@@ -121,8 +121,7 @@ func (d *draft) confirm(fields *draft) {
 // sameResource reports whether two names may be of one resource, as where one
 // has the project's id and the other its number.
 func sameResource(a, b iam.Resource) bool {
-	below := func(r iam.Resource) string { return strings.TrimPrefix(r.String(), "projects/"+r.Project().String()) }
-	return a == b || below(a) == below(b) && a.Project().IsNumber() != b.Project().IsNumber()
+	return a == b || belowProject(a) == belowProject(b) && a.Project().IsNumber() != b.Project().IsNumber()
 }
 
 // artifactKinds are the kinds that an address of a registry tells more about.

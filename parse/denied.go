@@ -20,8 +20,13 @@ func (e *entry) denials() []draft {
 		return nil
 	}
 	var drafts []draft
+	room := mostTold
 	for _, s := range e.statements() {
-		drafts = append(drafts, s.read()...)
+		found, told := s.read(room)
+		if room -= told; room <= 0 {
+			e.partial = true
+		}
+		drafts = append(drafts, found...)
 	}
 	if drafts = unique(drafts); len(drafts) == 0 && e.perimeter() {
 		drafts = []draft{{Finding: Finding{Kind: iam.VPCServiceControls, Message: cut(e.message, longestMessage)}}}
@@ -29,10 +34,14 @@ func (e *entry) denials() []draft {
 	if drafts = unite(drafts, refused); len(drafts) == 0 {
 		drafts = e.byCode()
 	}
-	specs, agents := e.specs(), named(drafts)
+	if len(drafts) == 0 && e.partial {
+		e.fail(e.proto, "status", "says more than an entry of Google's does, and tells of no denial at its beginning")
+	}
+	e.specs = e.findSpecs()
+	agents := named(drafts)
 	for i := range drafts {
 		drafts[i].agents = agents
-		e.complete(&drafts[i], specs)
+		e.complete(&drafts[i])
 	}
 	contradict(drafts)
 	return unique(drafts)
@@ -59,15 +68,24 @@ func (e *entry) plain() []draft {
 	if m := e.member(e.top, "jsonPayload"); s == "" && m != absent {
 		s = e.text[e.nodes[m].val.from:e.nodes[m].val.to]
 	}
-	drafts := sentences(clean(s))
+	drafts, told := someSentences(clean(e.bounded(s, longestText)), mostTold)
+	e.partial = e.partial || told >= mostTold
 	for i := range drafts {
 		d := &drafts[i]
 		if d.Kind == iam.RunImage {
 			d.ownAgent()
 		}
 		e.situate(d)
+		e.whole(d)
 	}
 	return drafts
+}
+
+// whole doubts a finding in an entry that is not read to its end.
+func (e *entry) whole(d *draft) {
+	if e.partial {
+		d.doubt(CauseIncomplete, "the entry says more than one of Google's does, and was not read to its end")
+	}
 }
 
 // Codes of google.rpc.Code that say what went wrong.
@@ -96,6 +114,9 @@ func (e *entry) refused(failed bool) []draft {
 	var all []draft
 	denied := e.denied()
 	for n := range e.children(e.list(e.proto, "authorizationInfo")) {
+		if len(all) >= mostTold {
+			break
+		}
 		granted := e.loose(n, "granted")
 		if granted != "false" && (granted != "" || !denied) {
 			continue
@@ -111,11 +132,19 @@ func (e *entry) refused(failed bool) []draft {
 		all = append(all, d)
 	}
 	for n := range e.children(e.list(e.object(e.proto, "status"), "details")) {
+		if len(all) >= mostTold {
+			break
+		}
 		if meta := e.object(n, "metadata"); denied && e.string(n, "reason") == "IAM_PERMISSION_DENIED" {
 			all = append(all, refusal(e.string(meta, "permission"), e.string(meta, "resource")))
 		}
 	}
-	return unique(slices.DeleteFunc(all, func(d draft) bool { return d.Access.Permission.IsZero() }))
+	e.partial = e.partial || len(all) >= mostTold
+	all = unique(slices.DeleteFunc(all, func(d draft) bool { return d.Access.Permission.IsZero() }))
+	if len(all) > mostRefused {
+		all, e.partial = all[:mostRefused], true
+	}
+	return all
 }
 
 func refusal(permission, name string) draft {
@@ -205,15 +234,16 @@ func (e *entry) perimeter() bool {
 }
 
 // complete adds who, where and which deploy, from the fields of the entry.
-func (e *entry) complete(d *draft, specs []int32) {
+func (e *entry) complete(d *draft) {
 	if e.conflict != "" {
 		d.doubt(CauseDisagrees, e.conflict)
 	}
 	if e.byRun() {
-		e.deployment(d, specs)
+		e.deployment(d)
 	} else {
 		e.call(d)
 	}
+	e.whole(d)
 	d.check()
 	d.settle()
 }
@@ -263,8 +293,8 @@ func (e *entry) other(d *draft) {
 	e.called(d)
 	switch e.service {
 	case services[iam.ArtifactDownload]:
-		if named := readPlace(e.string(e.proto, "resourceName")).resource; d.Access.Resource.IsZero() && named.Type() == iam.RepositoryType {
-			d.Access.Resource = named
+		if d.Access.Resource.IsZero() && e.named.Type() == iam.RepositoryType {
+			d.Access.Resource = e.named
 		}
 		if d.Image.IsZero() {
 			d.Image = e.requested(d.Access.Resource)
@@ -290,8 +320,8 @@ func (e *entry) artifact(d *draft) {
 	if own := r.Project(); r.Type() == iam.RepositoryType && !own.IsNumber() && !e.project.IsNumber() && own != e.project {
 		d.doubt(CauseSpoof, fmt.Sprintf("the entry is in the log of project %q, and Google logs an access to %q in the project that holds it: the entry may be forged", e.project, r))
 	}
-	if named := readPlace(e.string(e.proto, "resourceName")).resource; named.Type() == iam.RepositoryType && named != r {
-		d.doubt(CauseDisagrees, fmt.Sprintf("the entry names %q and %q", named, r))
+	if e.named.Type() == iam.RepositoryType && e.named != r {
+		d.doubt(CauseDisagrees, fmt.Sprintf("the entry names %q and %q", e.named, r))
 	}
 	if d.Image.IsZero() {
 		d.Image = e.requested(r)
@@ -303,11 +333,14 @@ func (e *entry) artifact(d *draft) {
 	}
 }
 
+// longestAddress is longer than one of a registry that names an image.
+const longestAddress = 4 << 10
+
 // requested returns the image that a request to the registry asked for.
 func (e *entry) requested(r iam.Resource) iam.Image {
-	address := e.loose(e.object(e.proto, "request"), "requestUrl")
+	address := e.address.get(func() string { return e.loose(e.object(e.proto, "request"), "requestUrl") })
 	path, ok := strings.CutPrefix(address, "/v2/")
-	if !ok || r.Type() != iam.RepositoryType {
+	if !ok || len(address) > longestAddress || r.Type() != iam.RepositoryType {
 		return iam.Image{}
 	}
 	for _, host := range []string{r.Location() + "-docker.pkg.dev", r.ID()} {

@@ -203,13 +203,23 @@ func merged(a, b draft) draft {
 	return a
 }
 
-// named returns every agent that the drafts name, once each.
+// named returns the agents that the drafts name. Of names that read as one
+// account it is the first, and more than two accounts tell no more than two do:
+// somebody contradicts somebody.
 func named(drafts []draft) []string {
 	var agents []string
-	for _, d := range drafts {
-		for _, a := range d.agents {
-			if !slices.Contains(agents, a) {
-				agents = append(agents, a)
+	var accounts []iam.Principal
+	for i := range drafts {
+		for _, a := range drafts[i].agents {
+			if slices.Contains(agents, a) {
+				continue
+			}
+			p := readAgent(a)
+			if slices.Contains(accounts, p) {
+				continue
+			}
+			if agents, accounts = append(agents, a), append(accounts, p); len(agents) == 2 {
+				return agents
 			}
 		}
 	}

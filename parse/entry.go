@@ -85,8 +85,41 @@ type entry struct {
 	project            iam.Project
 	workload           string
 	location           string
-	conflict           string // why its fields contradict one another
+	conflict           string       // why its fields contradict one another
+	named              iam.Resource // resourceName
+	specs              []int32      // the objects that list containers
+	partial            bool         // it says more than is read
+
+	// What several denials ask for is read once, when the first one does.
+	images   once[[]iam.Image]   // of the deployed containers
+	identity once[iam.Principal] // the service account that they run as
+	uses     once[uses]          // the secrets that they use
+	deployed once[iam.Resource]  // the service or job that the labels name
+	address  once[string]        // that was requested of a registry
 }
+
+// once holds what is read at most once.
+type once[T any] struct {
+	value T
+	known bool
+}
+
+func (o *once[T]) get(read func() T) T {
+	if !o.known {
+		o.value, o.known = read(), true
+	}
+	return o.value
+}
+
+// An entry that holds more than this is not Google's: Cloud Logging takes none
+// that is larger than 512 KiB (https://cloud.google.com/logging/quotas). What
+// is more is not read, so that nobody can make one entry expensive.
+const (
+	longestText  = 256 << 10 // bytes of its messages
+	mostTold     = 1024      // sentences, addresses and settings in them, permissions in its fields
+	mostRefused  = 64        // permissions in its fields that differ
+	mostFindings = 64
+)
 
 func readEntry(t *tree, n int32) (Event, error) {
 	e := &entry{tree: t, top: n}
@@ -97,7 +130,7 @@ func readEntry(t *tree, n int32) (Event, error) {
 	if t.err != nil {
 		return Event{}, t.err
 	}
-	for i := range drafts {
+	for i := range drafts[:min(len(drafts), mostFindings)] {
 		e.Findings = append(e.Findings, drafts[i].Finding)
 	}
 	return e.Event, nil
@@ -124,7 +157,7 @@ func (e *entry) envelope() {
 	if e.At.IsZero() {
 		e.At = e.time("receiveTimestamp")
 	}
-	e.service = e.string(e.proto, "serviceName")
+	e.service = cut(e.string(e.proto, "serviceName"), longestWritten)
 	info := e.object(e.proto, "authenticationInfo")
 	e.Caller = readPrincipal(e.string(info, "principalEmail"))
 	if _, subject, _ := strings.Cut(e.string(info, "principalSubject"), ":"); !e.Caller.IsZero() &&
@@ -177,7 +210,13 @@ func (e *entry) status() {
 	if f, err := strconv.ParseFloat(e.code, 64); err == nil && f == math.Trunc(f) && math.Abs(f) < 1000 {
 		e.code = strconv.Itoa(int(f))
 	}
-	e.message = e.string(s, "message")
+	e.message = e.bounded(e.string(s, "message"), longestText)
+}
+
+// bounded returns what is read of a text.
+func (e *entry) bounded(s string, limit int) string {
+	e.partial = e.partial || len(s) > limit
+	return cut(s, limit)
 }
 
 // context reads who deploys what where.
@@ -195,6 +234,7 @@ func (e *entry) context() {
 		}
 	}
 	place := readPlace(e.string(e.proto, "resourceName"))
+	e.named = place.resource
 	parent, _, _ := strings.Cut(e.Log, "/logs/")
 	for _, p := range []iam.Project{
 		readProject(e.loose(e.labels, "project_id")), place.project, readProject(strings.TrimPrefix(parent, "projects/")), e.number,

@@ -57,9 +57,9 @@ func (f *Finding) settle() {
 		if known {
 			return ""
 		}
-		return cut(visible(written), longestWritten)
+		return shown(written, longestWritten)
 	}
-	f.Message = cut(visible(f.Message), longestMessage)
+	f.Message = shown(f.Message, longestMessage)
 	f.Written = Names{
 		Principal: keep(f.Written.Principal, !f.Access.Principal.IsZero()), Resource: keep(f.Written.Resource, !f.Access.Resource.IsZero()),
 		Image: keep(f.Written.Image, !f.Image.IsZero()), Project: keep(f.Written.Project, !f.Project.IsZero()),
@@ -78,15 +78,22 @@ const (
 const (
 	longestMessage = 2 << 10
 	longestWritten = 300
+	longestDoubt   = 500
 )
 
 // doubt records the first reason not to trust the finding, or that somebody
-// seems to forge it.
+// seems to forge it. Reasons quote what others wrote, of any length.
 func (f *Finding) doubt(cause, why string) {
-	if f.Doubt == "" || cause == CauseSpoof && f.Cause != CauseSpoof {
-		f.Cause, f.Doubt = cause, why
+	if f.Doubt != "" && (cause != CauseSpoof || f.Cause == CauseSpoof) {
+		return
+	}
+	if f.Cause, f.Doubt = cause, visible(cut(why, 2*longestDoubt)); len(f.Doubt) > longestDoubt {
+		f.Doubt = cut(f.Doubt, longestDoubt-len("…")) + "…"
 	}
 }
+
+// shown makes a text fit for showing: visible, and at most limit bytes.
+func shown(s string, limit int) string { return cut(visible(cut(s, limit)), limit) }
 
 // visible replaces the characters that show nothing, or turn the direction of
 // what follows.

@@ -301,25 +301,49 @@ func unescape(s string) string {
 			break
 		}
 		b.WriteString(s[i : i+run])
-		i += run + 1
-		switch c := s[i]; c {
-		case 'n':
-			b.WriteByte('\n')
-		case 't':
-			b.WriteByte('\t')
-		case 'r':
-			b.WriteByte('\r')
-		case 'b', 'f':
-			b.WriteByte(' ')
-		case 'u':
-			r, n := unicodeEscape(s[i+1:])
-			b.WriteRune(r)
-			i += n
-		default:
-			b.WriteByte(c)
-		}
+		r, n := escape(s[i+run+1:])
+		b.WriteRune(r)
+		i += run + n
 	}
 	return b.String()
+}
+
+// escape reads what follows a backslash, and returns the number of bytes read.
+func escape(s string) (r rune, n int) {
+	switch s[0] {
+	case 'n':
+		return '\n', 1
+	case 't':
+		return '\t', 1
+	case 'r':
+		return '\r', 1
+	case 'b', 'f':
+		return ' ', 1
+	case 'u':
+		r, n := unicodeEscape(s[1:])
+		return r, n + 1
+	default:
+		return utf8.DecodeRuneInString(s)
+	}
+}
+
+// spells reports whether a JSON string with escapes reads as s.
+func spells(escaped, s string) bool {
+	for {
+		run := strings.IndexByte(escaped, '\\')
+		if run < 0 || run+1 == len(escaped) {
+			return escaped == s
+		}
+		if !strings.HasPrefix(s, escaped[:run]) {
+			return false
+		}
+		r, n := escape(escaped[run+1:])
+		first, size := utf8.DecodeRuneInString(s[run:])
+		if size == 0 || r != first {
+			return false
+		}
+		escaped, s = escaped[run+1+n:], s[run+size:]
+	}
 }
 
 // unicodeEscape reads what follows `\u`: four hexadecimal digits, and the

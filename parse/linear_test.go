@@ -2,6 +2,7 @@ package parse
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"os"
 	"slices"
@@ -21,6 +22,7 @@ var hostileRuns = []string{
 	"must have permission to read the image, ", "cloud run service agent ", "authenticated as a@example.com ", "for project p ",
 	"2026-01-02T03:04:05Z ", "Step #1: ", "| ", strings.Repeat("a", 79) + "\n", strings.Repeat("ab/", 30) + "\n",
 	"not found ", "image a not found ", "lacks the ", "does not have permission to access ", "re\nsource ",
+	"caller=", "caller.", "missing-permission-", "authenticated-as-", "caller_does_not_have_",
 }
 
 // hostileForms are repeated with a number that grows.
@@ -48,6 +50,129 @@ func hostile(form string, n int) []byte {
 	return b.Bytes()
 }
 
+// repeat returns about n bytes of elements of a list.
+func repeat(form string, n int) string {
+	return strings.TrimSuffix(string(hostile(form, n)), ",")
+}
+
+// deployEntry returns the entry of a deploy with a message and members of the
+// response.
+func deployEntry(message, response string) string {
+	return `{"insertId":"1","logName":"projects/app-one/logs/cloudaudit.googleapis.com%2Fsystem_event","timestamp":"2026-03-04T05:08:59Z",` +
+		`"protoPayload":{"serviceName":"run.googleapis.com","status":{"code":9,"message":"` + message + `"},"response":{` + response + `}}}`
+}
+
+// callEntry returns the entry of a call to the registry with members of the
+// status and of the payload.
+func callEntry(status, payload string) string {
+	return `{"insertId":"1","logName":"projects/app-one/logs/cloudaudit.googleapis.com%2Fdata_access","timestamp":"2026-03-04T05:08:59Z",` +
+		`"protoPayload":{"serviceName":"artifactregistry.googleapis.com","status":{"code":7,` + status + `},` + payload + `}}`
+}
+
+const (
+	manyImages    = "user must have permission to read the image gcr.io/p/i%d. "
+	manySecrets   = "permission denied on secret: projects/p/secrets/s%d. "
+	manyAgents    = "Google Cloud Run Service Agent service-%d@serverless-robot-prod.iam.gserviceaccount.com must have permission to read the image, gcr.io/p/i. "
+	manyDownloads = "permission 'artifactregistry.repositories.downloadArtifacts' denied on resource 'projects/p%d/locations/l/repositories/r'. "
+	manyPlain     = "permission a.b.c%d denied. "
+)
+
+// hostileEntries grow in two places at once, n bytes in all: a reader that looks
+// at all of one for each of the other is quadratic.
+var hostileEntries = map[string]func(n int) string{
+	"images x containers": func(n int) string {
+		return deployEntry(repeat(manyImages, n/2), `"spec":{"containers":[`+repeat(`{"image":"a"},`, n/2)+`]}`)
+	},
+	"images x images": func(n int) string {
+		return deployEntry(repeat(manyImages, n/2), `"spec":{"containers":[`+repeat(`{"image":"gcr.io/p/i%d"},`, n/2)+`]}`)
+	},
+	"images x specifications": func(n int) string {
+		return deployEntry(repeat(manyImages, n/2), `"job":{`+repeat(`"k%d":{"spec":{"containers":[{"image":"a"}]}},`, n/2)+`}`)
+	},
+	"secrets x variables": func(n int) string {
+		return deployEntry(repeat(manySecrets, n/2), `"spec":{"containers":[{"env":[`+repeat(`{"valueFrom":{"secretKeyRef":{"name":"a"}}},`, n/2)+`]}]}`)
+	},
+	"secrets x containers": func(n int) string {
+		return deployEntry(repeat(manySecrets, n/2), `"spec":{"containers":[`+repeat(`{"env":[{"valueFrom":{"secretKeyRef":{"name":"a"}}}]},`, n/2)+`]}`)
+	},
+	"secrets x volumes": func(n int) string {
+		return deployEntry(repeat(manySecrets, n/2), `"spec":{"containers":[],"volumes":[`+repeat(`{"secret":{"secretName":"projects/1%d/secrets/s"}},`, n/2)+`]}`)
+	},
+	"secrets x aliases": func(n int) string {
+		return deployEntry(repeat(manySecrets, n/2), `"metadata":{"annotations":{"run.googleapis.com/secrets":"`+repeat("a%d:b,", n/2)+
+			`"}},"spec":{"containers":[{"env":[{"valueFrom":{"secretKeyRef":{"name":"a"}}}]}]}`)
+	},
+	"permissions x permissions": func(n int) string {
+		return callEntry(`"message":"x"`, `"authorizationInfo":[`+repeat(`{"permission":"a.b.c%d"},`, n)+`]`)
+	},
+	"permissions x details": func(n int) string {
+		return callEntry(`"message":"x","details":[`+repeat(`{"reason":"IAM_PERMISSION_DENIED","metadata":{"permission":"a.b.d%d"}},`, n/2)+`]`,
+			`"authorizationInfo":[`+repeat(`{"permission":"a.b.c%d"},`, n/2)+`]`)
+	},
+	"permissions x sentences": func(n int) string {
+		return callEntry(`"message":"`+repeat(manyPlain, n/2)+`"`, `"authorizationInfo":[`+repeat(`{"permission":"a.b.c%d"},`, n/2)+`]`)
+	},
+	"downloads x name of the resource": func(n int) string {
+		return callEntry(`"message":"`+repeat(manyDownloads, n/2)+`"`, `"resourceName":"`+repeat("a/", n/2)+`"`)
+	},
+	"downloads x address": func(n int) string {
+		return callEntry(`"message":"`+repeat(manyDownloads, n/2)+`"`, `"request":{"requestUrl":"/v2/`+repeat("a/", n/2)+`"}`)
+	},
+	"downloads x service": func(n int) string {
+		return strings.Replace(callEntry(`"message":"`+repeat(manyDownloads, n/2)+`"`, `"a":1`), `googleapis.com","status`, repeat(`\ue000`, n/2)+`","status`, 1)
+	},
+	"downloads x subject": func(n int) string {
+		return callEntry(`"message":"`+repeat(manyDownloads, n/2)+`"`,
+			`"authenticationInfo":{"principalEmail":"a@example.com","principalSubject":"user:@`+repeat(`\ue000`, n/2)+`"}`)
+	},
+	"agents x agents": func(n int) string { return deployEntry(repeat(manyAgents, n), `"a":1`) },
+	"lead-ins x sentences": func(n int) string {
+		return deployEntry(repeat("spec.a: ", n/8)+repeat("x permission a.b.c%d denied. ", n/2), `"a":1`)
+	},
+	"sentences x conditions": func(n int) string {
+		return deployEntry("x "+repeat(manyPlain, n/2), `"status":{"conditions":[`+repeat(`{"type":"Ready","status":"False","message":"permission a.b.c1 denied. "},`, n/2)+`]}`)
+	},
+	"sentences x labels": func(n int) string {
+		return strings.Replace(deployEntry(repeat("permission run.b.c%d denied. ", n/2), `"a":1`), `"timestamp"`,
+			`"resource":{"labels":{"location":"l",`+repeat(`"\u0073%d":"x",`, n/2)+`}},"timestamp"`, 1)
+	},
+	"keys that are escaped": func(n int) string {
+		return callEntry(`"message":"permission a.b.c denied"`, repeat(`"\u0073%d":1,`, n))
+	},
+}
+
+// TestLargeEntries holds that nobody can make the reading of one entry
+// expensive. The limit is far above what it takes, and far below what a
+// quadratic reader does.
+func TestLargeEntries(t *testing.T) {
+	const limit = 3 * time.Second
+	entries := map[string]string{}
+	for name, form := range hostileEntries {
+		entries[name] = form(1 << 20)
+	}
+	for _, run := range slices.Concat(hostileRuns, hostileForms) {
+		text, err := json.Marshal(string(hostile(run, 1<<20)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		entries[fmt.Sprintf("%q", run)] = strings.Replace(deployEntry("@", `"a":1`), `"@"`, string(text), 1)
+	}
+	for name, entry := range entries {
+		done := make(chan error, 1)
+		begin := time.Now()
+		go func() {
+			_, err := Entry([]byte(entry))
+			done <- err
+		}()
+		select {
+		case err := <-done:
+			t.Logf("%-40s %s, %v", name, time.Since(begin).Round(time.Millisecond), err)
+		case <-time.After(limit):
+			t.Fatalf("%s: %d bytes take longer than %s", name, len(entry), limit)
+		}
+	}
+}
+
 // TestLinearTime compares two sizes within one run, so that it does not depend
 // on how fast the machine is. It is a further test, because other work on the
 // machine can disturb it all the same.
@@ -69,6 +194,11 @@ func TestLinearTime(t *testing.T) {
 			if ratio := ratio(read, few, many); ratio > 2.5*factor {
 				t.Errorf("%s of %q repeated: %d times the input takes %.1f times as long", name, run, factor, ratio)
 			}
+		}
+	}
+	for name, form := range hostileEntries {
+		if ratio := ratio(readers["Entry"], []byte(form(2*small)), []byte(form(2*small*factor))); ratio > 2.5*factor {
+			t.Errorf("%s: %d times the input takes %.1f times as long", name, factor, ratio)
 		}
 	}
 }

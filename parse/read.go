@@ -1,6 +1,7 @@
 package parse
 
 import (
+	"math"
 	"strings"
 
 	"github.com/pullfix/pullfix/iam"
@@ -16,6 +17,8 @@ type reader struct {
 	caller   iam.Principal // who makes the calls, where the text says so in advance
 	m        match
 	answered int // drafts whose caller is settled
+	seen     int // up to where the beginning of tokens is known
+	began    int // where the token begins that reaches to there
 }
 
 // located is a resource or image, and where the text names it.
@@ -35,16 +38,26 @@ type fact struct {
 
 // sentences finds every denial in cleaned text, in order.
 func sentences(s string) []draft {
+	drafts, _ := someSentences(s, math.MaxInt)
+	return drafts
+}
+
+// someSentences reads until the text has told most things: denials, what is
+// called what, and where. It says how many it has told.
+func someSentences(s string, most int) (drafts []draft, told int) {
 	r := reader{s: s, width: wrapWidth(s)}
-	for i := 0; i < len(s); {
+	for i := 0; i < len(s) && r.told() < most; {
 		if !wordByte(s[i]) || i > 0 && wordByte(s[i-1]) {
 			i++
 			continue
 		}
 		i = max(r.word(i), i+1)
 	}
-	return r.finish()
+	told = r.told()
+	return r.finish(), told
 }
+
+func (r *reader) told() int { return len(r.drafts) + len(r.places) + len(r.settings) }
 
 // word reads what begins at i and returns where to read on.
 func (r *reader) word(i int) int {
@@ -70,7 +83,7 @@ func (r *reader) word(i int) int {
 func (r *reader) address(i int) int {
 	switch {
 	case strings.HasPrefix(r.s[i:], "pkg.dev/"), strings.HasPrefix(r.s[i:], "gcr.io/"):
-		t := tokenAround(r.s, i)
+		t := r.tokenAround(i)
 		if a, ok := readArtifact(t.name()); ok {
 			r.places = append(r.places, located{artifact: a, from: t.from, to: t.to})
 		}
@@ -92,12 +105,34 @@ func (r *reader) address(i int) int {
 	}
 }
 
+// tokenAround reads the token that i lies in. It is asked from the left to the
+// right, and looks at no byte before i twice.
+func (r *reader) tokenAround(i int) token {
+	from := i
+	for from > r.seen && !leftMarks[r.s[from-1]] {
+		from--
+	}
+	if from == r.seen && (from == 0 || !leftMarks[r.s[from-1]]) {
+		from = r.began
+	}
+	r.seen, r.began = i, from
+	if i-from > longestSlot {
+		return token{from: i - longestSlot, to: i, damaged: true}
+	}
+	if from > 0 && quoteMarks[r.s[from-1]] {
+		if t := quotedToken(r.s, from-1); t.to > i {
+			return t
+		}
+	}
+	return bareToken(r.s, from)
+}
+
 // path reads a resource name that stands in an address or alone.
 func (r *reader) path(i int) int {
 	if !strings.HasPrefix(r.s[i:], "projects/") && !strings.HasPrefix(r.s[i:], "namespaces/") {
 		return i
 	}
-	t := tokenAround(r.s, i)
+	t := r.tokenAround(i)
 	name := t.name()[min(len(t.name()), max(0, i-t.from)):]
 	if parent, _, ok := strings.Cut(name, "/logs/"); ok {
 		name = parent

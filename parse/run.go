@@ -34,7 +34,7 @@ func (e *entry) statements() []statement {
 	if !e.byRun() || e.message != "" && !e.systemEvent() {
 		return all
 	}
-	read := 0
+	read, room := 0, longestText-len(e.message)
 	add := func(n int32) {
 		if e.string(n, "status") != "False" && e.string(n, "state") != "CONDITION_FAILED" {
 			return
@@ -45,7 +45,8 @@ func (e *entry) statements() []statement {
 		if read++; read > mostConditions {
 			return
 		}
-		c := condition{reason: e.reason(n), message: e.string(n, "message"), stray: e.message != ""}
+		c := condition{reason: e.reason(n), message: e.bounded(e.string(n, "message"), room), stray: e.message != ""}
+		room -= len(c.message)
 		for i := range all {
 			if strings.HasSuffix(all[i].message, c.message) && all[i].message != "" {
 				c.stray = false
@@ -75,20 +76,23 @@ func (e *entry) reason(n int32) string {
 	return cmp.Or(e.string(n, "reason"), e.string(n, "revisionReason"), e.string(n, "executionReason"))
 }
 
-// read finds the denials in a statement.
-func (s statement) read() []draft {
+// read finds the denials in a statement that tells of at most most things,
+// and says of how many it tells.
+func (s statement) read(most int) (drafts []draft, told int) {
 	if s.message == "" {
-		return nil
+		return nil, 0
 	}
 	text := clean(s.message)
-	drafts := sentences(text)
-	ends := s.ends(text)
-	from := 0
+	drafts, told = someSentences(text, most)
+	start, ends := trail{text: text}, s.ends(text)
 	for i := range drafts {
 		d := &drafts[i]
-		d.led = leads(text, from, d.from) || slices.ContainsFunc(ends, func(end int) bool { return d.from >= end && leads(text, end, d.from) })
+		d.led = start.leadsTo(d.from)
+		for k := 0; k < len(ends) && !d.led; k++ {
+			d.led = ends[k].leadsTo(d.from)
+		}
 		if d.led && grantable(d.Kind) {
-			from = d.to
+			start = trail{text: text, next: d.to}
 		}
 		for _, c := range s.conditions {
 			if c.stray {
@@ -99,16 +103,17 @@ func (s statement) read() []draft {
 			}
 		}
 	}
-	return drafts
+	return drafts, told
 }
 
-// ends returns where in the text the messages of the conditions begin, which
-// is where Cloud Run writes them, whatever stands before in the status.
-func (s statement) ends(text string) []int {
-	var ends []int
+// ends returns the trails from where in the text the messages of the
+// conditions begin, which is where Cloud Run writes them, whatever stands
+// before in the status.
+func (s statement) ends(text string) []trail {
+	var ends []trail
 	for _, c := range s.conditions {
 		if end := clean(c.message); strings.HasSuffix(text, end) {
-			ends = append(ends, len(text)-len(end))
+			ends = append(ends, trail{text: text, next: len(text) - len(end)})
 		}
 	}
 	return ends
@@ -133,28 +138,39 @@ var leadIns = []pattern{
 	compile("google"),
 }
 
-// leads reports whether only lead-ins and the paths of fields stand between
-// two places of a message.
-func leads(s string, at, to int) bool {
+// trail follows the lead-ins and the paths of fields that stand one after the
+// other from one place of a message on, no further than it is asked about.
+type trail struct {
+	text   string
+	next   int // where to go on, or -1 where something else stands
+	passed []int
+}
+
+// leadsTo reports whether only lead-ins and the paths of fields stand before
+// the place.
+func (t *trail) leadsTo(to int) bool {
+	for t.next >= 0 && (len(t.passed) == 0 || t.passed[len(t.passed)-1] < to) {
+		t.follow()
+	}
+	_, found := slices.BinarySearch(t.passed, to)
+	return found
+}
+
+func (t *trail) follow() {
+	at := gap(t.text, t.next, true)
+	if t.next = -1; at < 0 {
+		return
+	}
+	t.passed = append(t.passed, at)
 	var m match
-	for {
-		if at = gap(s, at, true); at >= to || at < 0 {
-			return at == to
+	for k := range leadIns {
+		if leadIns[k].at(t.text, at, &m) {
+			t.next = m.to
+			break
 		}
-		next := at
-		for k := range leadIns {
-			if leadIns[k].at(s, at, &m) {
-				next = m.to
-				break
-			}
-		}
-		if to := fieldPath(s, at); to > 0 {
-			next = to
-		}
-		if next == at {
-			return false
-		}
-		at = next
+	}
+	if to := fieldPath(t.text, at); to > 0 {
+		t.next = to
 	}
 }
 
@@ -182,7 +198,7 @@ func fieldPath(s string, at int) int {
 }
 
 // deployment completes a denial in a deploy to Cloud Run.
-func (e *entry) deployment(d *draft, specs []int32) {
+func (e *entry) deployment(d *draft) {
 	if p := d.Project; !p.IsZero() && !e.project.IsZero() && p != e.project && p != e.number && !otherReason(d.Kind) {
 		d.doubt(CauseDisagrees, fmt.Sprintf("the entry is of project %q, the sentence speaks of %q", e.project, p))
 	}
@@ -190,7 +206,7 @@ func (e *entry) deployment(d *draft, specs []int32) {
 	if grantable(d.Kind) && !d.led {
 		d.doubt(CauseDisagrees, "the sentence does not stand where Cloud Run writes it")
 	}
-	images := e.images(specs)
+	images := e.images.get(e.readImages)
 	if d.Image.IsZero() && len(images) == 1 {
 		d.Image = images[0]
 	}
@@ -202,7 +218,7 @@ func (e *entry) deployment(d *draft, specs []int32) {
 		d.deployed(images)
 		d.Access.Principal = e.Caller
 	case iam.SecretAccess:
-		e.identity(d, specs)
+		e.secret(d)
 	case iam.AgentToken:
 		d.Access.Principal = iam.CloudRunAgent(e.number)
 	case iam.ArtifactDownload, iam.ArtifactUpload, iam.Invoker:
@@ -234,7 +250,7 @@ func (e *entry) situate(d *draft) {
 		d.Location = e.location
 	}
 	if (d.Kind == iam.RunPermission || d.Kind == iam.Invoker) && d.Access.Resource.IsZero() {
-		d.Access.Resource = e.deployedAs()
+		d.Access.Resource = e.deployed.get(e.deployedAs)
 	}
 }
 

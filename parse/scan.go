@@ -18,6 +18,8 @@ var (
 	endMarks   = set(" \t\n\"'`,;(")
 	closeMarks = set(".:!?)]}>|\\")
 	leftMarks  = set(" \t\n\"'`[(,;=|") // a token does not reach over them to the left
+
+	beforeMarks = set(" \t\n\"'`[(,;") // nor does one in front of a sentence over these
 )
 
 // byteSet is a set of bytes.
@@ -94,7 +96,9 @@ type token struct {
 }
 
 // slotAt reads the token that begins at or after i.
-func slotAt(s string, i int) (token, bool) {
+func slotAt(s string, i int) (token, bool) { return new(match).slotAt(s, i) }
+
+func (m *match) slotAt(s string, i int) (token, bool) {
 	for from := i; i < len(s) && openMarks[s[i]]; i++ {
 		if i-from > longestGap {
 			return token{}, false
@@ -106,7 +110,7 @@ func slotAt(s string, i int) (token, bool) {
 	if i >= len(s) {
 		return token{}, false
 	}
-	return bareToken(s, i), true
+	return bareTo(s, i, m.tokenEnd(s, i)), true
 }
 
 // opens reports whether the quote at i opens something: neither does one
@@ -136,11 +140,23 @@ func quotedToken(s string, i int) token {
 	return t
 }
 
-func bareToken(s string, i int) token {
-	j := i
-	for j < len(s) && j < i+longestSlot && !endMarks[s[j]] {
-		j++
+func bareToken(s string, i int) token { return bareTo(s, i, new(match).tokenEnd(s, i)) }
+
+// tokenEnd returns where a bare token ends that begins at i. The same one is
+// asked for again and again, where many words stand in one long token.
+func (m *match) tokenEnd(s string, i int) int {
+	if i < m.began || i > m.ended {
+		m.began, m.ended = i, i
 	}
+	far := min(len(s), i+longestSlot)
+	for m.ended < far && !endMarks[s[m.ended]] {
+		m.ended++
+	}
+	return min(m.ended, far)
+}
+
+// bareTo reads the bare token from i to j.
+func bareTo(s string, i, j int) token {
 	t := token{from: i, to: j, damaged: j == i+longestSlot, broken: j < len(s) && s[j] == '\n'}
 	t.text = trimToken(s[i:j])
 	if rest := s[i+len(t.text) : j]; strings.HasPrefix(rest, "..") || strings.HasSuffix(t.text, "…") {
@@ -175,7 +191,7 @@ func tokenBefore(s string, i int) (token, bool) {
 		}
 	}
 	from := end
-	for from > 0 && strings.IndexByte(" \t\n\"'`[(,;", s[from-1]) < 0 {
+	for from > 0 && !beforeMarks[s[from-1]] {
 		if from--; end-from > longestSlot {
 			return token{}, false
 		}
@@ -183,18 +199,4 @@ func tokenBefore(s string, i int) (token, bool) {
 	t := token{text: s[from:end], from: from, to: end}
 	t.damaged = strings.HasSuffix(t.text, "..") || strings.HasSuffix(t.text, "…")
 	return t, t.text != ""
-}
-
-// tokenAround reads the token that i lies in.
-func tokenAround(s string, i int) token {
-	from := i
-	for from > 0 && !leftMarks[s[from-1]] && i-from < longestSlot {
-		from--
-	}
-	if from > 0 && quoteMarks[s[from-1]] {
-		if t := quotedToken(s, from-1); t.to > i {
-			return t
-		}
-	}
-	return bareToken(s, from)
 }

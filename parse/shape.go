@@ -86,6 +86,8 @@ type match struct {
 	from, to int
 	tokens   [slots]token
 	has      [slots]bool
+
+	began, ended int // a part of the text that holds no end of a token
 }
 
 // token returns what stands in a slot, or nothing.
@@ -159,7 +161,7 @@ const mostJoins = 3
 // slot reads a token and what follows it. Where that does not fit and a line
 // ends with the token, the rest of the token may stand on the next line.
 func (m *match) slot(s string, i int, name slot, after []element) (end int, ok bool) {
-	t, ok := slotAt(s, i)
+	t, ok := m.slotAt(s, i)
 	if !ok || !plausible(name, t) {
 		return 0, false
 	}
@@ -179,19 +181,23 @@ func (m *match) slot(s string, i int, name slot, after []element) (end int, ok b
 	return 0, false
 }
 
+// longestSign is how much of a token must show what it is.
+const longestSign = 300
+
 // plausible reports whether the token may stand in the slot at all, so that
 // "denied on resource (or it may not exist)" names no resource. Whether it is a
 // name is for its parser to say.
 func plausible(name slot, t token) bool {
+	begin := t.text[:min(len(t.text), longestSign)]
 	switch {
 	case t.text == "":
 		return t.damaged
 	case name == permissionSlot:
-		return strings.ContainsAny(t.text, ".%*<$")
+		return strings.ContainsAny(begin, ".%*<$")
 	case name == resourceSlot:
-		return t.damaged || strings.ContainsAny(t.text, "/*<$")
+		return t.damaged || strings.ContainsAny(begin, "/*<$")
 	case name == principalSlot || name == targetSlot:
-		return strings.ContainsAny(t.text, "@*[<$…")
+		return strings.ContainsAny(begin, "@*[<$") || strings.Contains(begin, "…")
 	default:
 		return true
 	}

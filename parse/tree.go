@@ -39,7 +39,10 @@ func (t *tree) member(n int32, key string) int32 {
 func (t *tree) hasKey(n int32, key string) bool {
 	c := &t.nodes[n]
 	raw := t.text[c.key.from:c.key.to]
-	if c.keyEscaped {
+	switch {
+	case c.keyEscaped && !t.fold:
+		return spells(raw, key)
+	case c.keyEscaped:
 		raw = unescape(raw)
 	}
 	return raw == key || t.fold && sameName(raw, key)
