@@ -51,7 +51,7 @@ func stamp(r Record) time.Time {
 // Write writes the record and waits for the answer. Cloud Logging shows entries
 // with the same insertId and timestamp once.
 func (c *Cloud) Write(ctx context.Context, r Record) error {
-	payload, err := json.Marshal(r)
+	payload, err := json.Marshal(r.bounded())
 	if err != nil {
 		return fmt.Errorf("audit record: %w", err)
 	}

@@ -71,9 +71,6 @@ func (f *File) Write(ctx context.Context, r Record) error {
 	if err != nil {
 		return fmt.Errorf("audit record: %w", err)
 	}
-	if len(line) > maxLine {
-		return fmt.Errorf("audit record of event %q: has %d bytes, want at most %d", r.Event, len(line), maxLine)
-	}
 	return f.alone(ctx, func() error {
 		id := r.ID()
 		if _, ok := f.known[id]; ok {

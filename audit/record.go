@@ -13,6 +13,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
 	"strings"
 	"time"
 )
@@ -74,8 +75,9 @@ type Record struct {
 func (r Record) Key() string { return r.hash("") }
 
 // ID is the same for every delivery of the same event, so that a redelivery
-// writes no second line. What differs by phase, or is a failure that may pass,
-// has an id of its own: a later truth must not be taken for its repetition.
+// writes no second line. What differs by phase, is a failure that may pass, or
+// another decision, has an id of its own: a later truth must not be taken for
+// its repetition.
 //
 // The undo of a grant is an act of its own on the same event. A person may have
 // it tried again however it ended, so each of its outcomes has its own id: that
@@ -87,10 +89,14 @@ func (r Record) ID() string {
 	if r.undo() {
 		return r.hash(CauseUndo + " " + r.Outcome)
 	}
-	if r.Outcome == OutcomeFailed {
+	switch {
+	case r.Outcome == OutcomeFailed:
 		return r.hash(OutcomeFailed)
+	case r.Phase == PhaseDecision:
+		return r.hash(strings.Join([]string{PhaseDecision, r.Verdict, r.Outcome, r.Cause}, " "))
+	default:
+		return r.hash(r.Phase)
 	}
-	return r.hash(r.Phase)
 }
 
 // undo goes by the outcome too: without the cause it would have the id of the
@@ -104,8 +110,26 @@ func (r Record) hash(slot string) string {
 	return hex.EncodeToString(sum[:16])
 }
 
+// longestText bounds what somebody else may have written into a record: Cloud
+// Logging refuses an entry of more than 256 KiB
+// (https://cloud.google.com/logging/quotas).
+const longestText = 4 << 10
+
+// bounded cuts texts that are too long, and keeps them apart by a hash.
+func (r Record) bounded() Record {
+	for _, text := range []*string{
+		&r.Event, &r.Log, &r.Kind, &r.SourceProject, &r.Caller, &r.Workload, &r.Principal, &r.Permission, &r.Resource, &r.Image,
+		&r.Reason, &r.Error,
+	} {
+		if len(*text) > longestText {
+			*text = fmt.Sprintf("%s…sha256:%x", strings.ToValidUTF8((*text)[:longestText/2], ""), sha256.Sum256([]byte(*text)))
+		}
+	}
+	return r
+}
+
 // Line returns the record as one line of JSON with a line feed.
 func (r Record) Line() ([]byte, error) {
-	line, err := json.Marshal(r)
+	line, err := json.Marshal(r.bounded())
 	return append(line, '\n'), err
 }

@@ -296,16 +296,25 @@ func TestWhereAFileMayBe(t *testing.T) {
 	wantEvents(t, link, 2)
 }
 
-func TestALineThatNobodyCouldReadIsNotWritten(t *testing.T) {
+// TestLongTextsAreCut writes what Cloud Logging would refuse: it is cut, and what
+// differs stays apart.
+func TestLongTextsAreCut(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "record.jsonl")
-	f, long := open(t, path), record()
-	long.Error = strings.Repeat("x", maxLine)
-	if err := f.Write(t.Context(), long); err == nil || !strings.Contains(err.Error(), `audit record of event "abc123": has `) {
-		t.Errorf("got %v", err)
+	f := open(t, path)
+	first, second := record(), record()
+	first.Error, second.Error = strings.Repeat("\ue000", 300_000), strings.Repeat("\ue000", 300_001)
+	second.Phase = PhaseDecision
+	write(t, f, first, second)
+	got, err := FindInFile(t.Context(), path, first.Event)
+	if err != nil || len(got) != 2 {
+		t.Fatalf("found %d records, error %v, want 2", len(got), err)
 	}
-	long.Error = strings.Repeat("x", 300_000) // more than a part that is read at once
-	write(t, f, about("0"), long)
-	if got, err := FindInFile(t.Context(), path, long.Event); err != nil || len(got) != 1 || got[0] != long {
-		t.Errorf("found %d records, error %v", len(got), err)
+	for _, r := range got {
+		if len(r.Error) > longestText || !strings.Contains(r.Error, "…sha256:") {
+			t.Errorf("an error of %d bytes ends %q, want at most %d and a hash", len(r.Error), r.Error[max(0, len(r.Error)-40):], longestText)
+		}
+	}
+	if got[0].Error == got[1].Error {
+		t.Error("two texts that differ look alike")
 	}
 }

@@ -30,8 +30,13 @@ func ParseProject(s string) (Project, error) {
 	return Project{s}, nil
 }
 
+// largestNumber is what an int64 holds, which numbers of projects are
+// (https://cloud.google.com/resource-manager/reference/rest/v1/projects).
+const largestNumber = "9223372036854775807"
+
 func isNumber(s string) bool {
-	return 0 < len(s) && len(s) <= 19 && s[0] != '0' && every(s, digit)
+	return 0 < len(s) && s[0] != '0' && every(s, digit) &&
+		(len(s) < len(largestNumber) || len(s) == len(largestNumber) && s <= largestNumber)
 }
 
 // isDomain reports whether s is a lower-case DNS name of two labels or more.

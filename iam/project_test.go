@@ -15,7 +15,7 @@ var (
 		"123456789012":                  "",
 		"1":                             "",
 		strings.Repeat("p", 30):         "",
-		strings.Repeat("9", 19):         "",
+		"9223372036854775807":           "",
 		"example.com:app-one":           "",
 		"google.com:cloudsdktool":       "",
 		"a.b.example.com:app-one":       "",
@@ -25,6 +25,7 @@ var (
 	}
 	badProjects = map[string]string{
 		"nothing":                 "",
+		"more than an int64":      "9223372036854775808",
 		"masked":                  "***",
 		"half masked":             "app-***",
 		"placeholder, upper case": "PROJECT_ID",

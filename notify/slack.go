@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/http/httptrace"
 	"net/url"
 	"strings"
 	"time"
@@ -35,11 +36,21 @@ func NewSlack(webhook string) (*Slack, error) {
 	return &Slack{webhook: webhook, client: &http.Client{Timeout: slackTimeout, Transport: transport}}, nil
 }
 
-// Send posts the message. Slack has taken it when Send returns nil.
+// ErrUnsure is for a message that was sent and not answered: it may have
+// arrived.
+var ErrUnsure = errors.New("no answer, so that it may have arrived")
+
+// Send posts the message. Slack has taken it when Send returns nil, and may have
+// taken it when the error is [ErrUnsure].
 func (s *Slack) Send(ctx context.Context, m Message) error {
+	sent := false
+	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{WroteRequest: func(httptrace.WroteRequestInfo) { sent = true }})
 	err := slack.PostWebhookCustomHTTPContext(ctx, s.webhook, s.client, webhookMessage(m))
 	if fault := (*url.Error)(nil); errors.As(err, &fault) {
 		err = fault.Err
+		if sent {
+			err = fmt.Errorf("%w: %w", ErrUnsure, err)
+		}
 	}
 	if err != nil {
 		return fmt.Errorf("slack: %w", err)
@@ -86,8 +97,11 @@ func fields(facts []Fact) []*slack.TextBlockObject {
 }
 
 func missed(n int) string {
-	if n == 0 {
+	switch n {
+	case 0:
 		return ""
+	case 1:
+		return "The same happened once more since the last message."
 	}
 	return fmt.Sprintf("The same happened %d more times since the last message.", n)
 }
