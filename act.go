@@ -19,27 +19,31 @@ import (
 // rules and nothing else speak for it. Nobody else in this process looks at the
 // same binding meanwhile: what the first one grants, the others find held.
 func (f *function) look(ctx context.Context, i *incident) error {
-	unlock, err := f.bindings.lock(ctx, i.plan.Binding.String())
-	if err != nil {
-		return err
+	if i.Obstacle.Cause == remediate.WouldHelp {
+		unlock, err := f.bindings.lock(ctx, i.Plan.Binding.String())
+		if err != nil {
+			return err
+		}
+		defer unlock()
 	}
-	defer unlock()
 	past, err := f.consult(ctx, i)
 	switch {
 	case err != nil:
 		return err
 	case past.Ended != "":
 		return f.finish(ctx, i, past.Ended)
-	case past.Begun && i.grant.HeldIn(i.obstacle.Seen):
+	case past.Begun && i.Grant.HeldIn(i.Obstacle.Seen):
 		return f.recover(ctx, i)
 	case i.stale:
 		return f.abandon(ctx, i)
-	case i.decision.Verdict != rules.Grant:
-	case i.obstacle.Cause == remediate.AlreadyHeld:
+	case past.Begun && i.Obstacle.Seen == nil:
+		return errors.New("an act was begun, and the policy cannot be read to see what came of it")
+	case i.Decision.Verdict != rules.Grant:
+	case i.Obstacle.Cause == remediate.AlreadyHeld:
 		i.record.Outcome = audit.OutcomeAlreadyHeld
-	case i.obstacle.Cause != remediate.WouldHelp && !i.lifted():
+	case i.Obstacle.Cause != remediate.WouldHelp && !i.lifted():
 		i.refuse()
-	case i.decision.Mode == rules.Observe:
+	case i.Decision.Mode == rules.Observe:
 		i.record.Outcome = audit.OutcomeObserved
 	default:
 		return f.apply(ctx, i, past)
@@ -47,25 +51,32 @@ func (f *function) look(ctx context.Context, i *incident) error {
 	return f.conclude(ctx, i)
 }
 
-// begun reports whether an earlier delivery of the event has begun an act, which
-// is then finished however old the entry is by now.
-func (f *function) begun(ctx context.Context, i *incident) (bool, error) {
-	if i.obstacle.Cause != remediate.WouldHelp {
-		return false, nil
-	}
+// late settles an entry that is too old to begin anything, unless an earlier
+// delivery has begun an act: that is finished however old the entry is by now.
+func (f *function) late(ctx context.Context, i *incident) error {
 	book, err := f.ledger(ctx)
 	if err != nil {
-		return false, err
+		return err
 	}
 	past, err := book.Recall(ctx, i.key, f.now())
-	return past.Begun || past.Ended != "", err
+	if err != nil {
+		return err
+	}
+	if i.stale = past.Begun || past.Ended != ""; i.stale {
+		return nil
+	}
+	if past.Untold {
+		f.log.untold(ctx, i)
+	}
+	i.expire(f.now(), f.Policy.Limits().MaxEventAge)
+	return f.conclude(ctx, i)
 }
 
 // abandon ends an act that was begun and is too late by now. Where it is seen to
 // have come to nothing, its grant goes back to the budget.
 func (f *function) abandon(ctx context.Context, i *incident) error {
 	book, err := f.ledger(ctx)
-	if err == nil && i.obstacle.Seen != nil {
+	if err == nil && i.Obstacle.Seen != nil {
 		err = book.Abandon(ctx, i.key, f.now())
 	}
 	if err != nil {
@@ -78,7 +89,7 @@ func (f *function) abandon(ctx context.Context, i *incident) error {
 // consult asks side by side what the ledger knows of the event and what live
 // state says, unless something speaks against the grant already.
 func (f *function) consult(ctx context.Context, i *incident) (past ledger.Past, err error) {
-	if i.obstacle.Cause != remediate.WouldHelp {
+	if i.Obstacle.Cause != remediate.WouldHelp {
 		return past, nil
 	}
 	questions, ctx := errgroup.WithContext(ctx)
@@ -88,7 +99,7 @@ func (f *function) consult(ctx context.Context, i *incident) (past ledger.Past, 
 			return err
 		}
 		recall := book.Recall
-		if i.decision.Verdict == rules.Grant && i.decision.Mode == rules.Enforce {
+		if i.Decision.Verdict == rules.Grant && i.Decision.Mode == rules.Enforce {
 			recall = book.Prepare
 		}
 		past, err = recall(ctx, i.key, f.now())
@@ -101,19 +112,19 @@ func (f *function) consult(ctx context.Context, i *incident) (past ledger.Past, 
 // check asks live state. An alert does not wait for what cannot be read now.
 func (f *function) check(ctx context.Context, i *incident) error {
 	answer, err := f.checker.Check(ctx, remediate.Question{
-		Grant: i.grant, Image: i.finding.Image, Project: i.finding.Project, Named: i.decision.Named(),
+		Grant: i.Grant, Image: i.Finding.Image, Project: i.Finding.Project, Named: i.Decision.Named(),
 	})
 	transient := (*retry.Transient)(nil)
 	switch {
 	case err == nil && answer.Cause == remediate.AlreadyHeld:
-		i.obstacle = answer
+		i.Obstacle = answer
 		return f.since(ctx, i)
 	case err == nil:
-		i.obstacle = answer
-	case i.decision.Verdict == rules.Grant && errors.As(err, &transient):
+		i.Obstacle = answer
+	case i.Decision.Verdict == rules.Grant && errors.As(err, &transient):
 		return err
 	default:
-		i.obstacle = remediate.Answer{Cause: causeUnread, Why: "live state could not be read"}
+		i.Obstacle = remediate.Answer{Cause: causeUnread, Why: "live state could not be read"}
 		i.record.Error = err.Error()
 	}
 	return nil
@@ -121,15 +132,20 @@ func (f *function) check(ctx context.Context, i *incident) error {
 
 // since tells how long ago pullfix made the grant that does not help yet.
 func (f *function) since(ctx context.Context, i *incident) error {
-	book, err := f.ledger(ctx)
-	if err != nil {
-		return err
-	}
-	at, err := book.Remembered(ctx, i.plan.Binding.String(), f.now())
-	if err == nil && !at.IsZero() {
-		i.obstacle.Why = remediate.Since(i.grant, f.now().Sub(at))
+	made, err := f.made(ctx, i)
+	if err == nil && !made.At.IsZero() {
+		i.Obstacle.Why = remediate.Since(i.Grant, f.now().Sub(made.At))
 	}
 	return err
+}
+
+// made is the grant of the same binding that pullfix made lately.
+func (f *function) made(ctx context.Context, i *incident) (ledger.Grant, error) {
+	book, err := f.ledger(ctx)
+	if err != nil {
+		return ledger.Grant{}, err
+	}
+	return book.Remembered(ctx, i.Plan.Binding.String(), f.now())
 }
 
 // actTime is what an act may take from the intent to the result, within the
@@ -161,25 +177,28 @@ func (f *function) apply(ctx context.Context, i *incident, past ledger.Past) err
 	if err := f.record(ctx, i.intend()); err != nil {
 		return errors.Join(err, book.Abandon(ctx, i.key, f.now()))
 	}
-	change, err := f.granter.Grant(ctx, i.grant, i.obstacle.Seen)
+	change, err := f.granter.Grant(ctx, i.Grant, i.Obstacle.Seen)
 	i.applied(change, err)
-	if !change.Made && !change.Unsure {
-		if err := book.Abandon(ctx, i.key, f.now()); err != nil {
-			return err
-		}
-	}
 	if transient := (*retry.Transient)(nil); errors.As(err, &transient) {
+		if !change.Unsure {
+			err = errors.Join(err, book.Abandon(ctx, i.key, f.now()))
+		}
 		return errors.Join(err, f.record(ctx, i.record))
 	}
 	return f.end(ctx, i, book)
 }
 
 // recover finishes what an earlier delivery of the event began and was cut off
-// in. The intent is recorded once more, because that is not certain either.
+// in. The intent is recorded once more, because that is not certain either. What
+// another event is known to have granted meanwhile is not taken for its own.
 func (f *function) recover(ctx context.Context, i *incident) error {
 	ctx, cancel := outlive(ctx)
 	defer cancel()
 	book, err := f.ledger(ctx)
+	if err != nil {
+		return err
+	}
+	made, err := f.made(ctx, i)
 	if err != nil {
 		return err
 	}
@@ -188,7 +207,11 @@ func (f *function) recover(ctx context.Context, i *incident) error {
 	if err := f.record(ctx, intent); err != nil {
 		return err
 	}
-	i.recovered()
+	if made.Event != "" && made.Event != i.key {
+		i.applied(remediate.Change{}, nil)
+	} else {
+		i.recovered()
+	}
 	return f.end(ctx, i, book)
 }
 
@@ -210,13 +233,12 @@ func (f *function) end(ctx context.Context, i *incident, book *ledger.Ledger) er
 	if err != nil {
 		return err
 	}
-	if err := book.End(ctx, i.key, string(ended), f.now()); err != nil {
-		return err
-	}
+	made := ""
 	if i.record.Outcome == audit.OutcomeApplied {
-		if err := book.Remember(ctx, i.plan.Binding.String(), f.now()); err != nil {
-			return err
-		}
+		made = i.Plan.Binding.String()
+	}
+	if err := book.End(ctx, i.key, string(ended), made, f.now()); err != nil {
+		return err
 	}
 	return f.finish(ctx, i, string(ended))
 }

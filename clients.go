@@ -30,6 +30,7 @@ type clients struct {
 	checker  *remediate.Checker
 	granter  *remediate.Granter
 	projects *remediate.Projects
+	ancestry *remediate.Ancestry
 	recorder lazy.Value[recorder]
 	store    lazy.Value[*ledger.Ledger]
 	closing  func() error // of the ledger's connection
@@ -43,8 +44,9 @@ func newClients(s settings.Settings, calls retry.Calls) *clients {
 	projects := &remediate.Projects{Client: google.Projects, Calls: calls}
 	return &clients{
 		settings: s, google: google, projects: projects,
-		checker: &remediate.Checker{Registry: google.Registry, Services: google.Policies, Projects: projects, Calls: calls},
-		granter: &remediate.Granter{Services: google.Policies, Calls: calls},
+		ancestry: &remediate.Ancestry{Projects: projects, Folders: google.Folders, Calls: calls},
+		checker:  &remediate.Checker{Registry: google.Registry, Services: google.Policies, Projects: projects, Calls: calls},
+		granter:  &remediate.Granter{Services: google.Policies, Calls: calls},
 	}
 }
 

@@ -302,7 +302,7 @@ func TestFloodOfFindingsIsOneAlert(t *testing.T) {
 	if status := s.send(t, "1", "binary", []byte(entry)); status != http.StatusNoContent {
 		t.Errorf("got status %d", status)
 	}
-	if got := s.records(t); strings.Count(got, "phase: ") != 1 || !strings.Contains(got, "error: entry: 500 findings, want at most 20") {
+	if got := s.records(t); strings.Count(got, "phase: ") != 1 || !strings.Contains(got, "error: entry: more than 20 findings, which no entry of Google's has") {
 		t.Errorf("got records:\n%s\nwant one", got)
 	}
 	if got := strings.Count(s.slack.told(), "Action needed: "); got != 1 {

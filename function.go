@@ -83,7 +83,7 @@ func (f *function) handle(ctx context.Context, d delivery) error {
 	}
 	event, err := d.read()
 	if err == nil && len(event.Findings) > mostFindings {
-		err = fmt.Errorf("entry: %d findings, want at most %d", len(event.Findings), mostFindings)
+		err = fmt.Errorf("entry: more than %d findings, which no entry of Google's has", mostFindings)
 	}
 	if err != nil {
 		return f.conclude(ctx, unreadable(f.Policy, d, err))
@@ -113,21 +113,19 @@ func (f *function) remedy(ctx context.Context, i *incident) error {
 	}
 	defer unlock()
 	now := f.now()
-	if maxAge := f.Policy.Limits().MaxEventAge; i.old(now, maxAge) {
-		if i.stale, err = f.begun(ctx, i); err != nil {
+	if i.old(now, f.Policy.Limits().MaxEventAge) {
+		if err := f.late(ctx, i); err != nil || !i.stale {
 			return err
-		}
-		if !i.stale {
-			i.expire(now, maxAge)
-			return f.conclude(ctx, i)
 		}
 	}
 	if err := f.identify(ctx, i); err != nil {
 		return err
 	}
-	if i.decide(f.Policy); i.decision.Verdict == rules.Ignore {
+	i.decide(f.Policy)
+	i.doubt(now)
+	if i.Decision.Verdict == rules.Ignore {
+		i.unignore()
 		return f.conclude(ctx, i)
 	}
-	i.doubt(now)
 	return f.look(ctx, i)
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/pullfix/pullfix/audit"
 	"github.com/pullfix/pullfix/iam"
 	"github.com/pullfix/pullfix/internal/retry"
+	"github.com/pullfix/pullfix/internal/ruling"
 	"github.com/pullfix/pullfix/ledger"
 	"github.com/pullfix/pullfix/parse"
 	"github.com/pullfix/pullfix/remediate"
@@ -22,20 +23,17 @@ import (
 // incident is one finding on its way through the stages, with what each of
 // them made of it.
 type incident struct {
-	finding  parse.Finding
-	plan     remediate.Plan
-	grant    remediate.Grant  // zero where obstacle says why
-	obstacle remediate.Answer // what speaks against the grant
-	decision rules.Decision
+	ruling.Ruling
+	asked    ruling.Facts
 	record   audit.Record
 	key      string    // of the event and the finding as the entry has them, the same in every delivery
-	ruling   string    // the decision's reason, in a sentence
+	sentence string    // the decision's reason
 	dated    time.Time // of the entry
 	audited  bool      // the entry is of an audit log
-	from     remediate.Names
-	nameless []string // projects that the entry has by number, and whose id could not be read
-	unplaced string   // the log of an entry of which it is not known whether it is that of the project accessed
-	stale    bool     // the entry is too old to begin anything
+	nameless []string  // projects that the entry has by number, and whose id could not be read
+	homeless bool      // rules ask what holds the project that deploys, and that could not be read
+	unplaced string    // the log of an entry of which it is not known whether it is that of the project accessed
+	stale    bool      // the entry is too old to begin anything
 	self     iam.Principal
 }
 
@@ -43,19 +41,14 @@ type incident struct {
 // its own word.
 const (
 	causeTooOld     remediate.Cause = "too-old"
-	causeUndated    remediate.Cause = "undated"
-	causeNotAudit   remediate.Cause = "not-audit-log"
 	causeBudget     remediate.Cause = "budget"
 	causeUnreadable remediate.Cause = "unreadable"
 	causeUnread     remediate.Cause = "check-failed" // no rule lifts it: nothing is known
 	causeRecovered  remediate.Cause = "recovered"    // an earlier delivery made the change, and was cut off
 )
 
-// clockSkew is how far ahead of this clock an entry may be dated.
-const clockSkew = 10 * time.Minute
-
 func newIncident(policy *rules.Policy, self iam.Principal, d delivery, event parse.Event, finding parse.Finding) *incident {
-	i := &incident{finding: finding, dated: event.At, audited: event.Audit, self: self}
+	i := &incident{Ruling: ruling.New(finding, self), asked: ruling.FactsOf(finding), dated: event.At, audited: event.Audit, self: self}
 	i.record = audit.Record{
 		Phase: audit.PhaseDecision,
 		Event: bounded(cmp.Or(event.ID, d.id)), Log: bounded(event.Log), At: recordTime(d, event.At),
@@ -68,34 +61,26 @@ func newIncident(policy *rules.Policy, self iam.Principal, d delivery, event par
 	return i
 }
 
-// names puts who and where into the plan and the record.
+// rename plans anew with the names that were found out.
+func (i *incident) rename() {
+	i.Ruling = ruling.New(i.Finding, i.self)
+	i.names()
+}
+
+// names puts who and where into the record.
 func (i *incident) names() {
-	i.plan = remediate.NewPlan(i.finding.Kind, i.finding.Access)
-	i.grant, i.obstacle = remediate.Grant{}, remediate.Answer{}
-	var refused *remediate.RefusedError
-	var err error
-	if i.grant, err = i.plan.Grant(i.self); errors.As(err, &refused) {
-		i.obstacle = remediate.Answer{Cause: refused.Cause, Why: refused.Why}
-	}
-	i.record.SourceProject = i.finding.Project.String()
-	i.record.Principal, i.record.Resource = i.finding.Access.Principal.String(), i.finding.Access.Resource.String()
-	i.record.Role = i.plan.Binding.Role.String()
+	i.record.SourceProject = i.Finding.Project.String()
+	i.record.Principal, i.record.Resource = i.Finding.Access.Principal.String(), i.Finding.Access.Resource.String()
+	i.record.Role = i.Plan.Binding.Role.String()
 }
 
 // decide asks the policy.
 func (i *incident) decide(policy *rules.Policy) {
-	from := i.from
-	if from == (remediate.Names{}) {
-		from = remediate.Names{ID: i.finding.Project, Number: i.finding.Number}
-	}
-	i.decision = policy.Decide(rules.Request{
-		Kind: i.finding.Kind, From: from.ID, FromNumber: from.Number,
-		To: i.finding.Access.Resource, Member: i.finding.Access.Principal, Role: i.plan.Binding.Role,
-	})
-	i.ruling = i.decision.Reason()
-	i.record.Verdict, i.record.Rule, i.record.Reason = i.decision.Verdict.String(), i.decision.Rule(), i.ruling
-	if i.decision.Verdict == rules.Grant {
-		i.record.Mode = i.decision.Mode.String()
+	i.Decide(policy, i.asked)
+	i.sentence = i.Decision.Reason()
+	i.record.Verdict, i.record.Rule, i.record.Reason = i.Decision.Verdict.String(), i.Decision.Rule(), i.sentence
+	if i.Decision.Verdict == rules.Grant {
+		i.record.Mode = i.Decision.Mode.String()
 	}
 }
 
@@ -114,12 +99,12 @@ func bounded(name string) string {
 
 // unreadable is the incident of an entry that no retry can make readable.
 func unreadable(policy *rules.Policy, d delivery, err error) *incident {
-	const ruling = "the log entry could not be read, and another delivery would not change that"
+	const sentence = "the log entry could not be read, and another delivery would not change that"
 	i := &incident{
-		ruling: ruling, obstacle: remediate.Answer{Cause: causeUnreadable, Why: err.Error()},
+		sentence: sentence, Ruling: ruling.Ruling{Obstacle: remediate.Answer{Cause: causeUnreadable, Why: err.Error()}},
 		record: audit.Record{
 			Phase: audit.PhaseDecision, Event: bounded(d.id), At: d.published, Verdict: rules.Alert.String(), Mode: policy.Mode().String(),
-			PolicyDigest: policy.Digest(), Reason: ruling,
+			PolicyDigest: policy.Digest(), Reason: sentence,
 			Error: err.Error(), Version: audit.FormatVersion,
 		},
 	}
@@ -129,12 +114,12 @@ func unreadable(policy *rules.Policy, d delivery, err error) *incident {
 
 // tripped is the incident of a budget that is used up.
 func tripped(policy *rules.Policy, trip ledger.Trip) *incident {
-	const ruling = "everything is observed until somebody runs pullfix rearm"
+	const sentence = "everything is observed until somebody runs pullfix rearm"
 	i := &incident{
-		ruling: ruling, obstacle: remediate.Answer{Cause: causeBudget, Why: usedUp(policy.Limits().GrantsPerHour)},
+		sentence: sentence, Ruling: ruling.Ruling{Obstacle: remediate.Answer{Cause: causeBudget, Why: usedUp(policy.Limits().GrantsPerHour)}},
 		record: audit.Record{
 			Phase: audit.PhaseDecision, Event: fmt.Sprintf("trip-%d-%s", trip.Epoch, trip.At.UTC().Format(time.RFC3339)), At: trip.At,
-			Verdict: rules.Alert.String(), Mode: rules.Observe.String(), PolicyDigest: policy.Digest(), Reason: ruling,
+			Verdict: rules.Alert.String(), Mode: rules.Observe.String(), PolicyDigest: policy.Digest(), Reason: sentence,
 			Version: audit.FormatVersion,
 		},
 	}
@@ -153,7 +138,7 @@ func usedUp(perHour int) string {
 // the same line. Cloud Logging drops what is dated too far away; such an entry
 // gets the time at which it was published.
 func recordTime(d delivery, at time.Time) time.Time {
-	if age := d.published.Sub(at); age > 24*time.Hour || age < -clockSkew {
+	if age := d.published.Sub(at); age > 24*time.Hour || age < -ruling.ClockSkew {
 		return d.published
 	}
 	return at
@@ -166,29 +151,34 @@ func (i *incident) old(now time.Time, maxAge time.Duration) bool {
 
 // expire settles what is not to be acted on, nor told.
 func (i *incident) expire(now time.Time, maxAge time.Duration) {
-	i.decision = rules.Decision{Verdict: rules.Ignore}
-	i.record.Verdict, i.record.Rule, i.record.Outcome, i.ruling = rules.Ignore.String(), "", "", "no rule is asked about it"
-	i.obstacle = remediate.Answer{Cause: causeTooOld, Why: fmt.Sprintf("the entry is %s old, and nothing is done after %s",
+	i.Decision = rules.Decision{Verdict: rules.Ignore}
+	i.record.Verdict, i.record.Rule, i.record.Outcome, i.sentence = rules.Ignore.String(), "", "", "no rule is asked about it"
+	i.Obstacle = remediate.Answer{Cause: causeTooOld, Why: fmt.Sprintf("the entry is %s old, and nothing is done after %s",
 		now.Sub(i.dated).Round(time.Second), maxAge)}
 }
 
-// doubt finds what speaks against a grant in the entry itself. It goes before
-// what the plan found: a forged entry must be seen as one.
+// doubt finds what speaks against a grant in the entry itself, and in what could
+// not be found out about the names in it.
 func (i *incident) doubt(now time.Time) {
+	i.Doubt(i.audited, i.dated, now)
 	switch {
-	case i.finding.Doubt != "":
-		i.obstacle = remediate.Answer{Cause: remediate.Cause(i.finding.Cause), Why: i.finding.Doubt}
-	case i.obstacle.Cause != remediate.WouldHelp:
-	case !i.audited:
-		i.obstacle = remediate.Answer{Cause: causeNotAudit, Why: "the entry is of a log that anybody may write: only an audit log can lead to a grant"}
-	case i.dated.IsZero() || i.dated.Sub(now) > clockSkew:
-		i.obstacle = remediate.Answer{Cause: causeUndated, Why: "the entry has no timestamp, or one in the future"}
+	case i.Obstacle.Cause != remediate.WouldHelp:
 	case i.unplaced != "":
-		i.obstacle = remediate.Answer{Cause: remediate.Unverified, Why: fmt.Sprintf("pullfix could not read %s, "+
+		i.Obstacle = remediate.Answer{Cause: remediate.Unverified, Why: fmt.Sprintf("pullfix could not read %s, "+
 			"so it cannot tell whether the entry is in the log of the project that holds %s, or forged", i.unplaced, i.record.Resource)}
-	case i.nameless != nil && i.decision.Verdict != rules.Grant:
-		i.obstacle = remediate.Answer{Cause: remediate.Unverified, Why: fmt.Sprintf("pullfix could not read %s, "+
+	case i.nameless != nil && i.Decision.Verdict != rules.Grant:
+		i.Obstacle = remediate.Answer{Cause: remediate.Unverified, Why: fmt.Sprintf("pullfix could not read %s, "+
 			"so it cannot tell which project that is, and rules allow projects by their id", strings.Join(i.nameless, " and "))}
+	case i.homeless && i.Decision.Verdict != rules.Grant:
+		i.Obstacle = remediate.Answer{Cause: remediate.Unverified, Why: fmt.Sprintf("pullfix could not read which folders hold projects/%s, "+
+			"and rules ask for that", i.record.SourceProject)}
+	}
+}
+
+// unignore alerts on a forged entry also where a rule ignores what it speaks of.
+func (i *incident) unignore() {
+	if i.Obstacle.Cause == remediate.Spoof {
+		i.record.Verdict = rules.Alert.String()
 	}
 }
 
@@ -197,16 +187,16 @@ func (i *incident) doubt(now time.Time) {
 // lifted; nor is whose an account is that carries the number of a project, where
 // only a text says it: a field of the entry must carry the number too.
 func (i *incident) lifted() bool {
-	number, numbered := i.finding.Access.Principal.ProjectNumber()
-	return i.obstacle.Cause == remediate.Unverified && i.decision.Unverified() && i.unplaced == "" &&
-		(!numbered || number == i.finding.Number)
+	number, numbered := i.Finding.Access.Principal.ProjectNumber()
+	return i.Obstacle.Cause == remediate.Unverified && i.Decision.Unverified() && i.unplaced == "" &&
+		(!numbered || number == i.Finding.Number)
 }
 
 // settle puts what was found into the record.
 func (i *incident) settle() {
-	i.record.Cause = string(i.obstacle.Cause)
-	if i.obstacle.Why != "" {
-		i.record.Reason = i.obstacle.Why + "; " + i.ruling
+	i.record.Cause = string(i.Obstacle.Cause)
+	if i.Obstacle.Why != "" {
+		i.record.Reason = i.Obstacle.Why + "; " + i.sentence
 	}
 }
 
@@ -216,7 +206,7 @@ func (i *incident) refuse() {
 }
 
 func (i *incident) overBudget(perHour int) {
-	i.obstacle = remediate.Answer{Cause: causeBudget, Why: usedUp(perHour)}
+	i.Obstacle = remediate.Answer{Cause: causeBudget, Why: usedUp(perHour)}
 	i.record.Outcome = audit.OutcomeObserved
 }
 
@@ -224,7 +214,7 @@ func (i *incident) overBudget(perHour int) {
 func (i *incident) intend() audit.Record {
 	r := i.record
 	r.Phase, r.Cause = audit.PhaseIntent, ""
-	if seen := i.obstacle.Seen; seen != nil {
+	if seen := i.Obstacle.Seen; seen != nil {
 		r.EtagBefore = base64.StdEncoding.EncodeToString(seen.GetEtag())
 	}
 	return r
@@ -240,19 +230,19 @@ func (i *incident) applied(change remediate.Change, err error) {
 	case err == nil && change.Made:
 		i.record.Outcome = audit.OutcomeApplied
 		if !i.lifted() {
-			i.obstacle = remediate.Answer{}
+			i.Obstacle = remediate.Answer{}
 		}
 	case err == nil:
 		i.record.Outcome = audit.OutcomeAlreadyHeld
-		i.obstacle = remediate.Answer{Cause: remediate.AlreadyHeld, Why: "somebody else gave the member the role meanwhile"}
+		i.Obstacle = remediate.Answer{Cause: remediate.AlreadyHeld, Why: "somebody else gave the member the role meanwhile"}
 	case errors.As(err, &transient):
 		i.record.Outcome, i.record.Error = audit.OutcomeFailed, err.Error()
 	case errors.As(err, &refused):
-		i.obstacle = remediate.Answer{Cause: refused.Cause, Why: refused.Why}
+		i.Obstacle = remediate.Answer{Cause: refused.Cause, Why: refused.Why}
 		i.refuse()
 		i.record.Error = err.Error()
 	default:
-		i.obstacle = remediate.Answer{Cause: remediate.WriteRefused, Why: err.Error()}
+		i.Obstacle = remediate.Answer{Cause: remediate.WriteRefused, Why: err.Error()}
 		i.refuse()
 		i.record.Error = err.Error()
 	}
@@ -264,7 +254,7 @@ func (i *incident) applied(change remediate.Change, err error) {
 func (i *incident) recovered() {
 	i.record.Verdict = rules.Grant.String()
 	i.applied(remediate.Change{Made: true}, nil)
-	i.obstacle = remediate.Answer{Cause: causeRecovered, Why: "an earlier delivery of the event made the change, and was cut off before its result was recorded"}
+	i.Obstacle = remediate.Answer{Cause: causeRecovered, Why: "an earlier delivery of the event made the change, and was cut off before its result was recorded"}
 	i.settle()
 }
 
@@ -273,9 +263,9 @@ func (i *incident) resume(ended string) error {
 	if err := json.Unmarshal([]byte(ended), &i.record); err != nil {
 		return fmt.Errorf("ledger: %q: %w", ended, err)
 	}
-	i.obstacle = remediate.Answer{Cause: remediate.Cause(i.record.Cause)}
+	i.Obstacle = remediate.Answer{Cause: remediate.Cause(i.record.Cause)}
 	if i.record.Cause != "" {
-		i.obstacle.Why = strings.TrimSuffix(i.record.Reason, "; "+i.ruling)
+		i.Obstacle.Why = strings.TrimSuffix(i.record.Reason, "; "+i.sentence)
 	}
 	return nil
 }

@@ -2,9 +2,12 @@ package pullfix
 
 import (
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
+
+	"golang.org/x/tools/txtar"
 )
 
 // TestTooLate delivers an event whose act was begun again when it is too old to
@@ -21,7 +24,7 @@ func TestTooLate(t *testing.T) {
 		},
 		{"the change was not made", "{method: SetIamPolicy, code: UNAVAILABLE, times: 3}", "cause: too-old", 0},
 		{
-			"the result was recorded, and nobody told", "{method: Commit, code: INTERNAL, after: 3, times: 9}",
+			"the result was recorded, and nobody told", "{method: Commit, code: INTERNAL, after: 2, times: 9}",
 			"outcome: applied", 1,
 		},
 	} {
@@ -40,5 +43,47 @@ func TestTooLate(t *testing.T) {
 				t.Errorf("somebody was told %d times, want %d; log:\n%s", got, test.told, s.log)
 			}
 		})
+	}
+}
+
+// TestNobodyCouldBeTold fails to send a message until the event is too old: the
+// log says so as an error, because nobody else will.
+func TestNobodyCouldBeTold(t *testing.T) {
+	story, entry := load(t, "not-allowed")
+	story.Files = append(story.Files, txtar.File{Name: "slack answers", Data: []byte("404 404\n")})
+	s := newStage(t, story)
+	for range 2 {
+		if status := s.send(t, "1", "binary", entry); status != http.StatusInternalServerError {
+			t.Fatalf("got status %d, want the event to come again", status)
+		}
+	}
+	s.function.now = func() time.Time { return now.Add(7 * time.Hour) }
+	s.deliver(t, entry)
+	if log := s.log.lines(t); strings.Count(log, "ERROR nobody could be told, and the event is too old now: ") != 1 {
+		t.Errorf("got log:\n%s\nwant an error that says so", log)
+	}
+}
+
+// TestWhatAnotherEventGrantedIsNotClaimed fails the act of one event before
+// anything is written, lets another event of the same binding be granted, and
+// delivers the first one again.
+func TestWhatAnotherEventGrantedIsNotClaimed(t *testing.T) {
+	story, entry := load(t, "granted")
+	s := newStage(t, withSeed(story, "faults: [{method: SetIamPolicy, code: UNAVAILABLE, times: 3}]\n"))
+	if status := s.send(t, "1", "binary", entry); status != http.StatusInternalServerError {
+		t.Fatalf("got status %d, want the event to come again", status)
+	}
+	other := []byte(strings.ReplaceAll(string(entry), "entry-1", "entry-2"))
+	for n, text := range [][]byte{other, entry} {
+		if status := s.send(t, strconv.Itoa(n), "binary", text); status != http.StatusNoContent {
+			t.Fatalf("got status %d; log:\n%s", status, s.log)
+		}
+	}
+	records := s.records(t)
+	if applied := strings.Count(records, "outcome: applied"); applied != 1 {
+		t.Errorf("%d events are on record as applied, want 1:\n%s", applied, records)
+	}
+	if mended := strings.Count(s.slack.told(), "Mended: "); mended != 1 {
+		t.Errorf("got %d messages of a change, want 1", mended)
 	}
 }

@@ -54,7 +54,7 @@ func (l *logger) decision(ctx context.Context, i *incident, alone bool) {
 	r, level := i.record, slog.LevelInfo
 	attrs := []slog.Attr{
 		slog.String("event", r.Event), slog.String("kind", r.Kind), slog.String("verdict", r.Verdict),
-		slog.String("outcome", r.Outcome), slog.String("cause", string(i.obstacle.Cause)), slog.String("rule", r.Rule),
+		slog.String("outcome", r.Outcome), slog.String("cause", string(i.Obstacle.Cause)), slog.String("rule", r.Rule),
 		slog.String("reason", r.Reason), slog.String("principal", r.Principal), slog.String("resource", r.Resource),
 	}
 	if i.tone() == notify.ActNow && r.Verdict != rules.Ignore.String() {
@@ -82,6 +82,13 @@ func (l *logger) trouble(ctx context.Context, i *incident, what string, err erro
 // tell again could be the second time, so this line is the alert.
 func (l *logger) unsure(ctx context.Context, i *incident) {
 	l.lines.LogAttrs(ctx, slog.LevelError, "it is not known whether somebody was told: "+i.title()+": "+i.why(), slog.String("event", i.record.Event))
+}
+
+// untold tells that nobody could be told of an event for as long as it was
+// young enough. The line is the alert.
+func (l *logger) untold(ctx context.Context, i *incident) {
+	l.lines.LogAttrs(ctx, slog.LevelError, "nobody could be told, and the event is too old now: "+i.title()+": "+i.why(),
+		slog.String("event", i.record.Event), slog.String("principal", i.record.Principal), slog.String("resource", i.record.Resource))
 }
 
 // retry tells that an event could not be finished and must come again.

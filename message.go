@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/pullfix/pullfix/audit"
 	"github.com/pullfix/pullfix/iam"
@@ -16,15 +17,23 @@ import (
 // problem is the same for every event that the same fix would mend. A change
 // that was made is a matter of its own: nobody must miss one.
 func (i *incident) problem() string {
-	r, event := i.record, ""
-	if r.Outcome == audit.OutcomeApplied {
-		event = i.key
+	r := i.record
+	parts := []string{r.Kind, r.SourceProject, r.Principal, r.Resource, r.Outcome, string(i.Obstacle.Cause)}
+	if r.Outcome == audit.OutcomeApplied || i.Obstacle.Cause == causeBudget && r.Kind == "" {
+		parts = append(parts, i.key)
 	}
-	sum := sha256.Sum256([]byte(strings.Join([]string{
-		r.Kind, r.SourceProject, r.Principal, r.Resource, r.Image, r.Outcome, string(i.obstacle.Cause), event,
-	}, "\x00")))
+	if r.Role == "" || slices.Contains(aboutImage, i.Obstacle.Cause) {
+		parts = append(parts, r.Image)
+	}
+	if r.Role == "" {
+		parts = append(parts, r.Workload) // nothing but the workload tells one failure from another
+	}
+	sum := sha256.Sum256([]byte(strings.Join(parts, "\x00")))
 	return string(sum[:])
 }
+
+// aboutImage are the causes that another image would not have.
+var aboutImage = []remediate.Cause{remediate.ImageMissing, remediate.DownloadRule, remediate.NotRedirected}
 
 // message is what people are told.
 func (i *incident) message(missed int) notify.Message {
@@ -51,16 +60,16 @@ func (i *incident) tone() notify.Tone {
 
 // fix is what a person who runs its command would mend the failure with.
 func (i *incident) fix() (fix remediate.Plan, helps bool) {
-	if i.obstacle.Fix != nil {
-		return *i.obstacle.Fix, true
+	if i.Obstacle.Fix != nil {
+		return *i.Obstacle.Fix, true
 	}
 	if i.unplaced != "" {
 		return remediate.Plan{}, false // whoever forged the entry may want it run
 	}
-	switch i.obstacle.Cause {
+	switch i.Obstacle.Cause {
 	case remediate.WouldHelp, remediate.Unverified, causeUnread, causeBudget, remediate.WriteDenied, remediate.Perimeter,
 		remediate.NotGrantable, remediate.Member, remediate.BadResource, remediate.ForeignMember:
-		return i.plan, true
+		return i.Plan, true
 	default:
 		return remediate.Plan{}, false
 	}
@@ -73,18 +82,18 @@ var attempts = map[iam.Kind]string{
 }
 
 func (i *incident) title() string {
-	what := cmp.Or(i.finding.Workload, attempts[i.finding.Kind], "a deploy")
-	if i.finding.Kind == iam.Invoker {
-		what = strings.TrimSuffix("a call of "+i.finding.Workload, " of ")
+	what := cmp.Or(i.Finding.Workload, attempts[i.Finding.Kind], "a deploy")
+	if i.Finding.Kind == iam.Invoker {
+		what = strings.TrimSuffix("a call of "+i.Finding.Workload, " of ")
 	}
 	if project := i.record.SourceProject; project != "" {
 		what += " in " + project
-		if i.finding.Project.IsNumber() {
+		if i.Finding.Project.IsNumber() {
 			what = strings.TrimSuffix(what, project) + "project " + project
 		}
 	}
 	switch {
-	case i.obstacle.Cause == causeUnreadable:
+	case i.Obstacle.Cause == causeUnreadable:
 		return "a log entry could not be read"
 	case i.record.Kind == "":
 		return "pullfix has stopped granting"
@@ -99,8 +108,8 @@ func (i *incident) title() string {
 
 // deploys reports whether it was a deploy that failed.
 func (i *incident) deploys() bool {
-	k := i.finding.Kind
-	return k == iam.RunImage || k == iam.CallerImage || k == iam.SecretAccess && i.finding.Workload != ""
+	k := i.Finding.Kind
+	return k == iam.RunImage || k == iam.CallerImage || k == iam.SecretAccess && i.Finding.Workload != ""
 }
 
 func (i *incident) mended() string {
@@ -120,12 +129,12 @@ func (i *incident) again() string {
 
 func (i *incident) why() string {
 	switch {
-	case i.record.Outcome == audit.OutcomeApplied && i.obstacle.Cause == remediate.Unverified:
-		return "granted as the rule allows, although " + i.obstacle.Why
-	case i.obstacle.Cause == remediate.Member || i.obstacle.Cause == remediate.BadResource:
-		return i.plan.Reason + "; " + i.obstacle.Why
+	case i.record.Outcome == audit.OutcomeApplied && i.Obstacle.Cause == remediate.Unverified:
+		return "granted as the rule allows, although " + i.Obstacle.Why
+	case i.Obstacle.Cause == remediate.Member || i.Obstacle.Cause == remediate.BadResource:
+		return i.Plan.Reason + "; " + i.Obstacle.Why
 	default:
-		return cmp.Or(i.obstacle.Why, i.plan.Reason)
+		return cmp.Or(i.Obstacle.Why, i.Plan.Reason)
 	}
 }
 
@@ -133,11 +142,11 @@ func (i *incident) why() string {
 func (i *incident) verdict() string {
 	switch {
 	case i.record.Outcome == audit.OutcomeRefused:
-		return "nothing was granted, although " + i.ruling
-	case i.decision.Rule() == "" && slices.Contains(limits, i.obstacle.Cause):
+		return "nothing was granted, although " + i.sentence
+	case i.Decision.Rule() == "" && slices.Contains(limits, i.Obstacle.Cause):
 		return "no rule can allow this"
 	default:
-		return i.ruling
+		return i.sentence
 	}
 }
 
@@ -153,13 +162,28 @@ func (i *incident) facts() []notify.Fact {
 		{Name: "On", Value: r.Resource},
 		{Name: "Image", Value: r.Image},
 		{Name: "Deployed by", Value: r.Caller},
-		{Name: "Region", Value: i.finding.Location},
-		{Name: "Cause", Value: string(i.obstacle.Cause)},
-		{Name: "Event", Value: r.Event},
+		{Name: "Region", Value: i.Finding.Location},
+		{Name: "Cause", Value: string(i.Obstacle.Cause)},
+		{Name: "Event", Value: oneLine(r.Event)},
 	} {
 		if f.Value != "" {
 			facts = append(facts, f)
 		}
 	}
 	return facts
+}
+
+// oneLine makes a text that somebody else chose fit to stand beside others.
+func oneLine(s string) string {
+	const longest = 120
+	s = strings.Join(strings.Fields(strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return ' '
+		}
+		return r
+	}, s)), " ")
+	if len(s) > longest {
+		s = strings.ToValidUTF8(s[:longest], "") + "…"
+	}
+	return s
 }

@@ -17,7 +17,7 @@ import (
 type slackServer struct {
 	url      string
 	mu       sync.Mutex
-	answers  []int // to the next requests; 200 after that
+	answers  []int // to the next requests, 0 for none; 200 after that
 	messages []string
 	watch    func(taken bool) // a request that arrives, and one that is about to be answered; may be nil
 }
@@ -52,7 +52,12 @@ func (s *slackServer) take(w http.ResponseWriter, r *http.Request) {
 	if len(s.answers) > 0 {
 		status := s.answers[0]
 		s.answers = s.answers[1:]
-		if status != http.StatusOK {
+		switch status {
+		case http.StatusOK:
+		case 0:
+			s.messages = append(s.messages, "unanswered")
+			panic(http.ErrAbortHandler)
+		default:
 			w.WriteHeader(status)
 			return
 		}

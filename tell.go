@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"github.com/pullfix/pullfix/ledger"
+	"github.com/pullfix/pullfix/notify"
 )
 
 // tell sends the message, once for each problem in a while, and never twice for
@@ -30,7 +31,12 @@ func (f *function) tell(ctx context.Context, i *incident) error {
 		return nil
 	}
 	if !f.Slack.IsZero() {
-		if err := f.send(ctx, i.message(claim.Missed)); err != nil {
+		err := f.send(ctx, i.message(claim.Missed))
+		if errors.Is(err, notify.ErrUnsure) {
+			f.log.unsure(ctx, i)
+			return nil
+		}
+		if err != nil {
 			return errors.Join(err, book.Release(ctx, problem, i.key, f.now()))
 		}
 	}

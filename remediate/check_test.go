@@ -26,6 +26,9 @@ func TestCheck(t *testing.T) {
 		}},
 		{name: "no such tag", change: func(q *Question, _ *Plan) { q.Image = must(iam.ParseImage(base + "web:v2")) }, want: ImageMissing, why: base + "web:v2"},
 		{name: "no such image", change: func(q *Question, _ *Plan) { q.Image = must(iam.ParseImage(base + "wbe")) }, want: ImageMissing, why: base + "wbe"},
+		{name: "no such tag, by the project's number", change: func(q *Question, _ *Plan) {
+			q.Image = must(iam.ParseImage("us-central1-docker.pkg.dev/900000000001/apps/web:v7"))
+		}, want: ImageMissing, why: "does not exist"},
 		{name: "no such digest", change: func(q *Question, _ *Plan) {
 			q.Image = must(iam.ParseImage(base + "web@sha256:6b86b273ff34fce19d6b804eff5a3f5747ada4eaa22f1d49c01e52ddb7875b4b"))
 		}, want: ImageMissing},

@@ -24,6 +24,7 @@ type Clients struct {
 
 	registry lazy.Value[*artifactregistry.Client]
 	projects lazy.Value[*resourcemanager.ProjectsClient]
+	folders  lazy.Value[*resourcemanager.FoldersClient]
 	secrets  lazy.Value[*secretmanager.Client]
 	services lazy.Value[*run.ServicesClient]
 	jobs     lazy.Value[*run.JobsClient]
@@ -48,6 +49,11 @@ func (c *Clients) Projects(ctx context.Context) (*resourcemanager.ProjectsClient
 	return dial(ctx, c, &c.projects, resourcemanager.NewProjectsClient)
 }
 
+// Folders returns the client of Resource Manager for folders.
+func (c *Clients) Folders(ctx context.Context) (*resourcemanager.FoldersClient, error) {
+	return dial(ctx, c, &c.folders, resourcemanager.NewFoldersClient)
+}
+
 // Policies returns the service that holds the policies of a type of resource.
 func (c *Clients) Policies(ctx context.Context, of iam.ResourceType) (Policies, error) {
 	switch of {
@@ -70,7 +76,7 @@ func (c *Clients) Policies(ctx context.Context, of iam.ResourceType) (Policies, 
 
 // Close ends the connections that were made.
 func (c *Clients) Close() error {
-	return errors.Join(end(&c.registry), end(&c.projects), end(&c.secrets), end(&c.services), end(&c.jobs), end(&c.pools))
+	return errors.Join(end(&c.registry), end(&c.projects), end(&c.folders), end(&c.secrets), end(&c.services), end(&c.jobs), end(&c.pools))
 }
 
 func end[T io.Closer](client *lazy.Value[T]) error {

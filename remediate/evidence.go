@@ -113,8 +113,8 @@ func (c *Checker) gatherRepository(ctx context.Context, reads *errgroup.Group, r
 			return listRules(ctx, registry, name)
 		})
 	})
-	if q.Image.Repository() != q.Grant.binding.Resource {
-		return
+	if q.Image.Repository().Of(q.Grant.binding.Resource.Project()) != q.Grant.binding.Resource {
+		return // of another repository; only the project may be written in another way
 	}
 	reads.Go(func() error {
 		return look(ctx, c.Calls, &e.image, q.Image.String(), func(ctx context.Context) (any, error) {

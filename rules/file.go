@@ -27,7 +27,7 @@ func Parse(file string, data []byte) (*Policy, error) {
 	if top == nil {
 		return nil, d.err()
 	}
-	s := &source{document: d, limits: defaultLimits, named: map[string]int{}}
+	s := &reading{document: d, limits: defaultLimits, named: map[string]int{}}
 	seen := d.mapping(top, "policy", fields{
 		"apiVersion": set(d, new(string), "apiVersion", parseVersion),
 		"mode":       set(d, &s.mode, "mode", ParseMode),
@@ -43,7 +43,10 @@ func Parse(file string, data []byte) (*Policy, error) {
 	if err := d.err(); err != nil {
 		return nil, err
 	}
-	return compile(file, s.mode, s.limits, s.rules), nil
+	p := compile(file, s.mode, s.limits, s.rules)
+	p.tests = s.tests
+	p.warnings = s.warn()
+	return p, nil
 }
 
 func parseVersion(s string) (string, error) {
@@ -55,7 +58,7 @@ func parseVersion(s string) (string, error) {
 
 // compile makes a policy of valid rules.
 func compile(file string, mode Mode, limits Limits, all []*rule) *Policy {
-	p := &Policy{file: file, mode: mode, limits: limits, rules: len(all), digest: digest(mode, limits, all)}
+	p := &Policy{file: file, mode: mode, limits: limits, rules: all, digest: digest(mode, limits, all), needs: asksFor(all)}
 	byAction := [3][]*rule{}
 	for _, r := range all {
 		byAction[r.action] = append(byAction[r.action], r)
@@ -64,18 +67,19 @@ func compile(file string, mode Mode, limits Limits, all []*rule) *Policy {
 	return p
 }
 
-// source is a policy file while it is being read.
-type source struct {
+// reading is a policy file while it is being read.
+type reading struct {
 	*document
 	mode   Mode
 	limits Limits
 	rules  []*rule
 	named  map[string]int // line by name of rule
+	tests  []Test
 }
 
-func (s *source) readLimits(n ast.Node) {
+func (s *reading) readLimits(n ast.Node) {
 	s.mapping(n, "limits", fields{
-		"grantsPerHour":     set(s.document, &s.limits.GrantsPerHour, "grantsPerHour", parseCount),
+		"grantsPerHour":     count(s.document, &s.limits.GrantsPerHour, "grantsPerHour"),
 		"maxEventAge":       set(s.document, &s.limits.MaxEventAge, "maxEventAge", parseDuration),
 		"repeatAlertsEvery": set(s.document, &s.limits.RepeatAlertsEvery, "repeatAlertsEvery", parseDuration),
 	})
@@ -83,7 +87,7 @@ func (s *source) readLimits(n ast.Node) {
 
 func parseCount(s string) (int, error) {
 	n, err := strconv.Atoi(s)
-	if err != nil || n < 0 || n > 1_000_000 {
+	if err != nil || n < 0 || n > 1_000_000 || s != strconv.Itoa(n) {
 		return 0, fmt.Errorf("%q: want a whole number from 0 to 1000000", s)
 	}
 	return n, nil
@@ -97,23 +101,26 @@ func parseDuration(s string) (time.Duration, error) {
 	return d, nil
 }
 
-func (s *source) readRules(a action) func(ast.Node) {
+func (s *reading) readRules(a action) func(ast.Node) {
 	return func(n ast.Node) {
 		s.each(n, a.String(), func(n ast.Node) { s.readRule(a, n) })
 	}
 }
 
-func (s *source) readRule(a action, n ast.Node) {
-	r := &rule{action: a, line: start(n).line, mode: Enforce}
+func (s *reading) readRule(a action, n ast.Node) {
+	at := start(n)
+	r := &rule{action: a, line: at.line, column: at.column, mode: Enforce}
 	d, what := s.document, a.String()+" rule"
 	var kinds []iam.Kind
+	var from []source
 	known := fields{
 		"name":    set(d, &r.name, "name", parseName),
 		"reason":  set(d, &r.reason, "reason", parseReason),
 		"kinds":   collect(d, &kinds, "kinds", parseKind(a)),
-		"from":    collect(d, &r.from, "from", narrow(a, parseFrom)),
+		"from":    collect(d, &from, "from", narrow(a, parseSource)),
 		"to":      collect(d, &r.to, "to", narrow(a, parseTo)),
 		"members": collect(d, &r.members, "members", parseMemberOf(a)),
+		"notify":  collect(d, &r.notify, "notify", parseName),
 	}
 	if a == allow {
 		known["roles"] = collect(d, &r.roles, "roles", parseGrantable)
@@ -127,12 +134,19 @@ func (s *source) readRule(a action, n ast.Node) {
 	for _, kind := range kinds {
 		r.kinds.add(kind)
 	}
+	for _, f := range from {
+		if f.above.IsZero() {
+			r.from = append(r.from, f.projects)
+		} else {
+			r.above = append(r.above, f.above)
+		}
+	}
 	s.checkRule(n, r, seen)
 	s.rules = append(s.rules, r)
 }
 
 // checkRule holds what must be true of a rule as a whole.
-func (s *source) checkRule(n ast.Node, r *rule, seen map[string]bool) {
+func (s *reading) checkRule(n ast.Node, r *rule, seen map[string]bool) {
 	required := []string{"name"}
 	if r.action == allow {
 		required = []string{"name", "kinds", "from", "to", "members"}
@@ -170,11 +184,11 @@ func parseName(s string) (string, error) {
 const longestReason = 500
 
 func parseReason(s string) (string, error) {
-	s = strings.Join(strings.Fields(s), " ")
-	if s == "" || len(s) > longestReason {
-		return "", fmt.Errorf("%d bytes: want 1 to %d", len(s), longestReason)
+	words := strings.Fields(s)
+	if len(words) == 0 || len(s) > longestReason {
+		return "", fmt.Errorf("%d bytes: want 1 to %d, and not blanks alone", len(s), longestReason)
 	}
-	return s, nil
+	return strings.Join(words, " "), nil
 }
 
 // grantable are the kinds that a grant can mend.
@@ -198,8 +212,8 @@ func parseKind(a action) func(string) (iam.Kind, error) {
 }
 
 // narrow refuses, in an allow, a pattern that leaves open which project it means.
-func narrow(a action, parse func(string) (pattern, error)) func(string) (pattern, error) {
-	return func(s string) (pattern, error) {
+func narrow[T interface{ anyProject() bool }](a action, parse func(string) (T, error)) func(string) (T, error) {
+	return func(s string) (T, error) {
 		p, err := parse(s)
 		if err == nil && a == allow && p.anyProject() {
 			return p, fmt.Errorf("pattern %q could match every project: an allow must name some part of the project", s)
@@ -248,27 +262,46 @@ func parseAllow(s string) (bool, error) {
 	return true, nil
 }
 
-// readTests checks the shape of the file's own tests; they do not change what
-// the policy decides.
-func (s *source) readTests(n ast.Node) {
-	s.each(n, "tests", func(n ast.Node) {
-		var text string
-		seen := s.mapping(n, "test", fields{
-			"name":  set(s.document, &text, "name", notEmpty),
-			"event": set(s.document, &text, "event", notEmpty),
-			"expect": func(n ast.Node) {
-				s.mapping(n, "expect", fields{
-					"verdict": set(s.document, &text, "verdict", parseVerdict),
-					"rule":    set(s.document, &text, "rule", parseName),
-				})
-			},
-		})
-		for _, key := range []string{"name", "event", "expect"} {
-			if seen != nil && !seen[key] {
-				s.fail(n, "test: %s is missing", key)
+// Test is one of a file's own tests: an event, and what is to be decided about
+// it. What is expected is left open where it is "".
+type Test struct {
+	Name    string
+	Event   string       // path of a log entry, relative to the file
+	Above   []iam.Parent // what holds the project that deploys, because the entry does not say
+	Verdict string
+	Rule    string // "" where Verdict alone is expected
+	Line    int
+
+	expect ast.Node
+}
+
+func (s *reading) readTests(n ast.Node) {
+	s.each(n, "tests", s.readTest)
+}
+
+func (s *reading) readTest(n ast.Node) {
+	d, t := s.document, Test{Line: start(n).line}
+	seen := s.mapping(n, "test", fields{
+		"name":  set(d, &t.Name, "name", notEmpty),
+		"event": set(d, &t.Event, "event", notEmpty),
+		"above": collect(d, &t.Above, "above", iam.ParseParent),
+		"expect": func(n ast.Node) {
+			t.expect = n
+			keys := s.mapping(n, "expect", fields{
+				"verdict": set(d, &t.Verdict, "verdict", parseVerdict),
+				"rule":    set(d, &t.Rule, "rule", parseName),
+			})
+			if keys != nil && !keys["verdict"] {
+				s.fail(n, "expect: verdict is missing")
 			}
-		}
+		},
 	})
+	for _, key := range []string{"name", "event", "expect"} {
+		if seen != nil && !seen[key] {
+			s.fail(n, "test: %s is missing", key)
+		}
+	}
+	s.tests = append(s.tests, t)
 }
 
 func notEmpty(s string) (string, error) {
@@ -303,15 +336,19 @@ func digest(mode Mode, limits Limits, all []*rule) string {
 // canonical is the rule in one line: every side sorted, what it leaves out
 // empty.
 func (r *rule) canonical() string {
-	return fmt.Sprintf("%s %q kinds %b from %q to %q members %q roles %q mode %s unverified %t reason %q",
+	s := fmt.Sprintf("%s %q kinds %b from %q to %q members %q roles %q mode %s unverified %t reason %q",
 		r.action, r.name, r.kinds, sorted(r.from), sorted(r.to), sorted(r.members), sorted(r.roles), r.mode, r.unverified, r.reason)
+	if len(r.above) > 0 {
+		s += fmt.Sprintf(" above %q", sorted(r.above))
+	}
+	if len(r.notify) > 0 {
+		s += fmt.Sprintf(" notify %q", slices.Compact(slices.Sorted(slices.Values(r.notify))))
+	}
+	return s
 }
 
 func sorted[T fmt.Stringer](values []T) []string {
-	texts := make([]string, len(values))
-	for i, v := range values {
-		texts[i] = v.String()
-	}
-	slices.Sort(texts)
-	return slices.Compact(texts)
+	all := texts(values)
+	slices.Sort(all)
+	return slices.Compact(all)
 }

@@ -105,22 +105,3 @@ func TestTooLarge(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
-
-func FuzzParse(f *testing.F) {
-	f.Add([]byte(header + allowApps))
-	f.Add([]byte("apiVersion: pullfix/v1\nallow: [{name: a, kinds: [x], from: [y], to: [z], members: [w]}]"))
-	f.Add([]byte("a: &x [*x]"))
-	f.Add([]byte("- ? {a: b}\n  : !!binary |\n    x"))
-	f.Fuzz(func(t *testing.T, data []byte) {
-		p, err := Parse("f", data)
-		if (p == nil) == (err == nil) {
-			t.Fatalf("got policy %v and error %v, want one of them", p, err)
-		}
-		if err != nil && !strings.HasPrefix(err.Error(), "f:") {
-			t.Fatalf("error without a position: %v", err)
-		}
-		if p != nil && p.Decide(failing()).Verdict == Grant && p.allow.all == nil {
-			t.Fatal("a grant without an allow")
-		}
-	})
-}

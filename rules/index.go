@@ -12,20 +12,35 @@ import (
 // rules: a name, or the literal text before or after the star of a pattern.
 // The rules found still have to match in full.
 type index struct {
-	all   []*rule
-	names [sides]map[string][]*rule // the whole name
-	heads [sides]affixes            // what a name begins with
-	tails [sides]affixes            // what a name ends with
-	rest  []*rule                   // rules without any literal text
+	names  [sides]map[string][]*rule // the whole name
+	heads  [sides]affixes            // what a name begins with
+	tails  [sides]affixes            // what a name ends with
+	rest   []*rule                   // rules without any literal text
+	asking [facts][]*rule            // denies that look at a fact, as they are ahead
 }
 
 type side uint8
 
 const (
 	fromSide side = iota
+	aboveSide
 	toSide
+	toNumberSide
 	memberSide
 	sides
+)
+
+// fact is what a request may not know and a deny may look at.
+type fact uint8
+
+const (
+	fromID fact = iota
+	fromNumber
+	fromAbove
+	toID
+	toNumber
+	ofMember
+	facts
 )
 
 // affixes files rules by a piece of text, and knows which lengths of text
@@ -56,42 +71,60 @@ const (
 // every request that it matches.
 func (r *rule) filings() []filing {
 	var ways []filing
-	for _, of := range []struct {
-		side     side
-		patterns []pattern
-	}{{fromSide, r.from}, {toSide, r.to}} {
-		if len(of.patterns) == 0 {
-			continue
-		}
-		heads, tails := filing{}, filing{}
-		for _, p := range of.patterns {
-			prefix, suffix, literal := p.anchors()
-			if literal {
-				heads = append(heads, filingKey{of.side, wholeName, prefix})
-				tails = append(tails, filingKey{of.side, wholeName, prefix})
-				continue
-			}
-			// "projects/p/**" covers "projects/p", too.
-			if suffix == "" {
-				prefix = strings.TrimSuffix(prefix, "/")
-			}
-			heads = append(heads, filingKey{of.side, head, prefix})
-			tails = append(tails, filingKey{of.side, tail, suffix})
+	if len(r.from)+len(r.above) > 0 {
+		heads, tails := anchors(fromSide, r.from)
+		for _, parent := range r.above {
+			key := filingKey{aboveSide, wholeName, parent.String()}
+			heads, tails = append(heads, key), append(tails, key)
 		}
 		ways = append(ways, heads, tails)
 	}
-	var members filing
-	for _, m := range r.members {
-		members = append(members, filingKey{memberSide, wholeName, m.String()})
+	if len(r.to) > 0 {
+		heads, tails := anchors(toSide, r.to)
+		ways = append(ways, heads, tails)
 	}
-	if members != nil {
+	if len(r.members) > 0 {
+		var members filing
+		for _, m := range r.members {
+			members = append(members, filingKey{memberSide, wholeName, m.String()})
+		}
 		ways = append(ways, members)
 	}
 	return ways
 }
 
+// anchors files patterns by what names begin with, and by what they end with.
+func anchors(s side, patterns []pattern) (heads, tails filing) {
+	for _, p := range patterns {
+		if s == toSide && p.number {
+			project, end := p.numbered()
+			key := filingKey{toNumberSide, wholeName, project}
+			heads = append(heads, key)
+			if end != "" {
+				key = filingKey{toSide, tail, end}
+			}
+			tails = append(tails, key)
+			continue
+		}
+		prefix, suffix, literal := p.anchors()
+		if literal {
+			heads = append(heads, filingKey{s, wholeName, prefix})
+			tails = append(tails, filingKey{s, wholeName, prefix})
+			continue
+		}
+		// "projects/p/**" covers "projects/p", too.
+		if suffix == "" {
+			prefix = strings.TrimSuffix(prefix, "/")
+		}
+		heads = append(heads, filingKey{s, head, prefix})
+		tails = append(tails, filingKey{s, tail, suffix})
+	}
+	return heads, tails
+}
+
 func newIndex(rules []*rule) index {
-	x := index{all: rules}
+	var x index
+	x.ask(rules)
 	seen := map[filingKey]int{}
 	ways := make([][]filing, len(rules))
 	for i, r := range rules {
@@ -168,26 +201,107 @@ func (a *affixes) measure() {
 	slices.Sort(a.lengths)
 }
 
+// ask lists the denies that match where a fact is not known, in the order in
+// which they decide, so that the first one that matches is the one to find.
+func (x *index) ask(rules []*rule) {
+	var denies []*rule
+	for _, r := range rules {
+		if r.action == deny {
+			denies = append(denies, r)
+		}
+	}
+	slices.SortFunc(denies, func(a, b *rule) int {
+		switch {
+		case a.ahead(b):
+			return -1
+		case b.ahead(a):
+			return 1
+		default:
+			return 0
+		}
+	})
+	for _, r := range denies {
+		for f, asks := range r.asks() {
+			if asks {
+				x.asking[f] = append(x.asking[f], r)
+			}
+		}
+	}
+}
+
+// asks returns the facts that the rule looks at.
+func (r *rule) asks() [facts]bool {
+	named := func(p pattern) bool { return !p.number }
+	return [facts]bool{
+		fromID:     slices.ContainsFunc(r.from, named),
+		fromNumber: slices.ContainsFunc(r.from, numbered),
+		fromAbove:  len(r.above) > 0,
+		toID:       slices.ContainsFunc(r.to, named),
+		toNumber:   slices.ContainsFunc(r.to, numbered),
+		ofMember:   len(r.members) > 0,
+	}
+}
+
+func numbered(p pattern) bool { return p.number }
+
+// unknown returns the facts that the request does not know.
+func (q *Request) unknown() [facts]bool {
+	return [facts]bool{
+		fromID:     q.From.IsZero(),
+		fromNumber: q.FromNumber.IsZero(),
+		fromAbove:  !q.Above.Known,
+		toID:       q.To.IsZero() || q.To.Project().IsNumber(),
+		toNumber:   q.To.IsZero() || q.ToNumber.IsZero(),
+		ofMember:   q.Member.IsZero(),
+	}
+}
+
+// asksFor is what must be known to match the rules.
+func asksFor(rules []*rule) (needs Facts) {
+	for _, r := range rules {
+		asks := r.asks()
+		needs.FromNumber = needs.FromNumber || asks[fromNumber]
+		needs.ToNumber = needs.ToNumber || asks[toNumber]
+		needs.Above = needs.Above || asks[fromAbove]
+	}
+	return needs
+}
+
 // find returns the rule that decides the request, or nil. It does not allocate.
 func (x *index) find(q *Request) *rule {
-	if len(x.all) == 0 {
-		return nil
-	}
-	if x.all[0].action == deny && q.incomplete() {
-		return pick(nil, x.all, q)
-	}
-	best := pick(nil, x.rest, q)
+	best := pick(x.findUnknown(q), x.rest, q)
 	best = x.findName(best, fromSide, q.From.String(), q)
 	best = x.findName(best, fromSide, q.FromNumber.String(), q)
+	for _, parent := range q.Above.Parents {
+		best = pick(best, x.names[aboveSide][parent.String()], q)
+	}
 	best = x.findName(best, toSide, q.To.String(), q)
+	best = pick(best, x.names[toNumberSide][q.ToNumber.String()], q)
 	best = x.findMember(best, q)
 	return best
 }
 
-// incomplete reports whether a side is unknown, so that denies match which the
-// index would not find.
-func (q *Request) incomplete() bool {
-	return q.From.IsZero() || q.FromNumber.IsZero() || q.Member.IsZero() || q.To.IsZero() || q.To.Project().IsNumber()
+// findUnknown finds the deny that matches because a fact is not known. No name
+// leads to it.
+func (x *index) findUnknown(q *Request) (best *rule) {
+	if q.Role.IsZero() {
+		return nil
+	}
+	for f, unknown := range q.unknown() {
+		if !unknown {
+			continue
+		}
+		for _, r := range x.asking[f] {
+			if !r.ahead(best) {
+				break
+			}
+			if r.matches(q) {
+				best = r
+				break
+			}
+		}
+	}
+	return best
 }
 
 func (x *index) findName(best *rule, s side, name string, q *Request) *rule {

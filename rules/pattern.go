@@ -13,11 +13,11 @@ import (
 // "**" at the end is any tail, the empty one included.
 type pattern struct {
 	text   string
-	number bool // of a project: matches its number, not its id
+	number bool // the project is named by its number, not by its id
 }
 
 const (
-	wantFrom = `want "projects/ID" or "projects/NUMBER", where "*" stands for any text`
+	wantFrom = `want "projects/ID" or "projects/NUMBER", where "*" stands for any text, "folders/NUMBER" or "organizations/NUMBER"`
 	wantTo   = `want "projects/P/locations/L/repositories/R", "projects/P/secrets/S", "projects/P/locations/L/services/S" ` +
 		`or "projects/P/**", where "*" stands for any text inside one segment`
 )
@@ -32,8 +32,27 @@ func parseFrom(s string) (pattern, error) {
 	if !ok || !isGlob(id) || strings.Contains(id, "/") || strings.Contains(id, "**") {
 		return pattern{}, fmt.Errorf("pattern %q: %s", s, wantFrom)
 	}
-	project, err := iam.ParseProject(id)
-	return pattern{text: id, number: err == nil && project.IsNumber()}, nil
+	number, err := parseProject(id)
+	if err != nil {
+		return pattern{}, fmt.Errorf("pattern %q: %w; %s", s, err, wantFrom)
+	}
+	return pattern{text: id, number: number}, nil
+}
+
+// parseProject reads a pattern of one segment, and reports whether it is the
+// number of a project. What no project can be called is an error: a deny that
+// is misspelt would deny nothing.
+func parseProject(s string) (number bool, err error) {
+	if !strings.Contains(s, "*") {
+		project, err := iam.ParseProject(s)
+		return project.IsNumber(), err
+	}
+	for i := range len(s) {
+		if c := s[i]; !('a' <= c && c <= 'z' || '0' <= c && c <= '9' || strings.IndexByte("-.:*", c) >= 0) {
+			return false, fmt.Errorf("no project has a name with %q", c)
+		}
+	}
+	return false, nil
 }
 
 // parseTo reads a pattern of resources.
@@ -54,10 +73,26 @@ func parseTo(s string) (pattern, error) {
 	if err := checkCollections(segments, tail); err != nil {
 		return pattern{}, fmt.Errorf("pattern %q: %w; %s", s, err, wantTo)
 	}
-	if project, err := iam.ParseProject(segments[min(1, len(segments)-1)]); err == nil && project.IsNumber() {
-		return pattern{}, fmt.Errorf("pattern %q: want the project's id in place of its number", s)
+	number, err := parseProject(segments[1])
+	if err != nil {
+		return pattern{}, fmt.Errorf("pattern %q: %w; %s", s, err, wantTo)
 	}
-	return pattern{text: s}, nil
+	return pattern{text: s, number: number}, nil
+}
+
+// source is what a "from" names: projects, or what holds them.
+type source struct {
+	projects pattern
+	above    iam.Parent // where projects is empty
+}
+
+// parseSource reads a pattern of projects, a folder or an organisation.
+func parseSource(s string) (source, error) {
+	if above, err := iam.ParseParent(s); err == nil {
+		return source{above: above}, nil
+	}
+	p, err := parseFrom(s)
+	return source{projects: p}, err
 }
 
 func isGlob(s string) bool {
@@ -104,10 +139,33 @@ func (p pattern) anyProject() bool {
 	return strings.Trim(project, "*") == ""
 }
 
+func (s source) anyProject() bool { return s.above.IsZero() && s.projects.anyProject() }
+
 // matches reports whether the pattern covers the whole name. It does not
 // allocate.
-func (p pattern) matches(name string) bool {
-	text := p.text
+func (p pattern) matches(name string) bool { return covered(p.text, name) }
+
+// matchesTo reports whether the pattern covers a resource: its name where the
+// pattern has ids, and the number of its project with the rest of the name
+// where that has a number.
+func (p pattern) matchesTo(to iam.Resource, number iam.Project) bool {
+	if !p.number {
+		return p.matches(to.String())
+	}
+	_, text, _ := strings.Cut(p.text, "/")
+	project, rest, more := strings.Cut(text, "/")
+	below, nested := strings.CutPrefix(to.String(), "projects/"+to.Project().String()+"/")
+	switch {
+	case project != number.String():
+		return false
+	case !more || !nested:
+		return !nested && (!more || rest == "**")
+	default:
+		return covered(rest, below)
+	}
+}
+
+func covered(text, name string) bool {
 	for {
 		segment, rest, more := strings.Cut(text, "/")
 		if segment == "**" {
@@ -154,4 +212,18 @@ func (p pattern) anchors() (prefix, suffix string, literal bool) {
 		return p.text, p.text, true
 	}
 	return p.text[:first], p.text[strings.LastIndexByte(p.text, '*')+1:], false
+}
+
+// numbered returns the number of a pattern that has one, and the literal text
+// behind its last star, or behind the number where it has no star. A resource
+// ends in that text, whichever way its project is named.
+func (p pattern) numbered() (project, end string) {
+	project, end, nested := strings.Cut(strings.TrimPrefix(p.text, "projects/"), "/")
+	if star := strings.LastIndexByte(end, '*'); star >= 0 {
+		return project, end[star+1:]
+	}
+	if !nested {
+		return project, ""
+	}
+	return project, "/" + end
 }

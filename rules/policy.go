@@ -71,14 +71,17 @@ var defaultLimits = Limits{GrantsPerHour: 20, MaxEventAge: 6 * time.Hour, Repeat
 // Policy is a policy file that has been read and found valid. It does not
 // change and is safe for concurrent use.
 type Policy struct {
-	file   string
-	digest string
-	mode   Mode
-	limits Limits
-	rules  int
-	allow  index
-	deny   index
-	ignore index
+	file     string
+	digest   string
+	mode     Mode
+	limits   Limits
+	rules    []*rule
+	tests    []Test
+	warnings Problems
+	needs    Facts
+	allow    index
+	deny     index
+	ignore   index
 }
 
 // Digest returns "sha256:…" over the canonical form of the policy, which
@@ -92,7 +95,25 @@ func (p *Policy) Mode() Mode { return p.mode }
 func (p *Policy) Limits() Limits { return p.limits }
 
 // Rules returns the number of rules.
-func (p *Policy) Rules() int { return p.rules }
+func (p *Policy) Rules() int { return len(p.rules) }
+
+// Tests returns the file's own tests.
+func (p *Policy) Tests() []Test { return p.tests }
+
+// Warnings returns what is legal and surely not meant: rules that can never
+// match, or that say what another says, tests that nothing serves.
+func (p *Policy) Warnings() Problems { return p.warnings }
+
+// Facts are what must be found out about a failure besides what its log entry
+// says, because some rule asks for it.
+type Facts struct {
+	FromNumber bool // the number of the project that deploys
+	ToNumber   bool // the number of the project that holds the resource
+	Above      bool // what holds the project that deploys
+}
+
+// Needs returns the facts that the rules ask for.
+func (p *Policy) Needs() Facts { return p.needs }
 
 // Observing returns the same policy in observe mode.
 func (p *Policy) Observing() *Policy {
@@ -106,9 +127,18 @@ type Request struct {
 	Kind       iam.Kind
 	From       iam.Project // the project that deploys: its id, or its number where only that is known
 	FromNumber iam.Project // its number, too
+	Above      Ancestry    // what holds that project
 	To         iam.Resource
+	ToNumber   iam.Project // the number of the project that holds To
 	Member     iam.Principal
 	Role       iam.Role // the least role that would help; unknown where none would
+}
+
+// Ancestry is what holds a project: its folders, and the organisation. A
+// project that nothing holds has an Ancestry that is known and empty.
+type Ancestry struct {
+	Known   bool
+	Parents []iam.Parent
 }
 
 // Decision is what a policy says about one request, and why.
@@ -123,9 +153,7 @@ type Decision struct {
 
 // Decide says what the policy wants done about the request.
 func (p *Policy) Decide(q Request) Decision {
-	if q.From.IsNumber() {
-		q.FromNumber, q.From = q.From, iam.Project{}
-	}
+	q = q.normal()
 	d := Decision{file: p.file, request: q}
 	if d.rule = p.deny.find(&q); d.rule != nil {
 		return d
@@ -142,6 +170,17 @@ func (p *Policy) Decide(q Request) Decision {
 	return d
 }
 
+// normal has each name of a project in its own place.
+func (q Request) normal() Request {
+	if q.From.IsNumber() {
+		q.FromNumber, q.From = q.From, iam.Project{}
+	}
+	if number := q.To.Project(); number.IsNumber() {
+		q.ToNumber = number
+	}
+	return q
+}
+
 // Rule returns the name of the rule that decided, or "" where none matched.
 func (d Decision) Rule() string {
 	if d.rule == nil {
@@ -154,6 +193,15 @@ func (d Decision) Rule() string {
 // could not be made.
 func (d Decision) Unverified() bool { return d.rule != nil && d.rule.unverified }
 
+// Notify returns the names of the channels that the rule wants told, none
+// where it names none.
+func (d Decision) Notify() []string {
+	if d.rule == nil {
+		return nil
+	}
+	return slices.Clone(d.rule.notify)
+}
+
 // Named reports whether the rule names the member itself, and not only a class
 // that it belongs to.
 func (d Decision) Named() bool {
@@ -163,7 +211,7 @@ func (d Decision) Named() bool {
 // Reason says in one sentence which rule decided and names both sides.
 func (d Decision) Reason() string {
 	q := d.request
-	sides := fmt.Sprintf("%s from %s to %s", q.Kind, orUnknown(d.from()), orUnknown(q.To.String()))
+	sides := fmt.Sprintf("%s from %s to %s", q.Kind, orUnknown(q.source()), orUnknown(q.To.String()))
 	if d.rule == nil {
 		return "no rule matches " + sides
 	}
@@ -174,12 +222,13 @@ func (d Decision) Reason() string {
 	return s
 }
 
-func (d Decision) from() string {
+// source is the project that deploys, as patterns name it.
+func (q Request) source() string {
 	switch {
-	case !d.request.From.IsZero():
-		return "projects/" + d.request.From.String()
-	case !d.request.FromNumber.IsZero():
-		return "projects/" + d.request.FromNumber.String()
+	case !q.From.IsZero():
+		return "projects/" + q.From.String()
+	case !q.FromNumber.IsZero():
+		return "projects/" + q.FromNumber.String()
 	default:
 		return ""
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
@@ -16,26 +17,51 @@ import (
 type Problem struct {
 	File   string
 	Line   int    // from 1
-	Column int    // from 1, in bytes
+	Column int    // from 1, in characters
 	Source string // the line
 	What   string // what is wrong and what was wanted
 }
 
 // Error returns "file:line:column: what", and the line with a mark below the
-// column.
+// column. Of a long line it shows what is near.
 func (p Problem) Error() string {
 	s := fmt.Sprintf("%s:%d:%d: %s", p.File, p.Line, p.Column, p.What)
 	if p.Source == "" {
 		return s
 	}
+	source, at := p.near()
 	number := fmt.Sprint(p.Line)
-	indent := strings.Map(func(r rune) rune {
-		if r == '\t' {
-			return r
-		}
-		return ' '
-	}, p.Source[:min(p.Column-1, len(p.Source))])
-	return fmt.Sprintf("%s\n  %s | %s\n  %*s | %s^", s, number, p.Source, len(number), "", indent)
+	return fmt.Sprintf("%s\n  %s | %s\n  %*s | %*s^", s, number, source, len(number), "", at, "")
+}
+
+const longestSource = 200
+
+// near returns the part of the line to be shown, and where in it the mark
+// belongs.
+func (p Problem) near() (source string, at int) {
+	line := []rune(p.Source)
+	at = max(0, min(p.Column-1, len(line)))
+	from := 0
+	if len(line) > longestSource {
+		from = max(0, min(at-longestSource/2, len(line)-longestSource))
+	}
+	to := min(len(line), from+longestSource)
+	source = strings.Map(seen, string(line[from:to]))
+	if from > 0 {
+		source, at = "…"+source, at-from+1
+	}
+	if to < len(line) {
+		source += "…"
+	}
+	return source, at
+}
+
+// seen keeps a line that is shown from doing something to the terminal.
+func seen(r rune) rune {
+	if unprintable(r) || r == '\t' || r == '\r' {
+		return utf8.RuneError
+	}
+	return r
 }
 
 // Problems is everything wrong in a policy file, in the order of its lines.
@@ -60,42 +86,61 @@ type document struct {
 	problems Problems
 }
 
-// parseDocument returns the mapping at the top of the file, or nil where there
+// parse returns the mapping at the top of the file, or nil where there
 // is none.
 func (d *document) parse(data []byte) ast.Node {
 	if len(data) > largestFile {
 		d.report(1, 1, "the file has %d bytes: want at most %d", len(data), largestFile)
 		return nil
 	}
-	d.lines = strings.Split(string(data), "\n")
-	f, err := parser.ParseBytes(data, 0, parser.AllowDuplicateMapKey())
-	if err != nil {
-		line, column, what := 1, 1, err.Error()
-		if syntax := (*yaml.SyntaxError)(nil); errors.As(err, &syntax) {
-			line, column, what = syntax.Token.Position.Line, syntax.Token.Position.Column, syntax.Message
-		}
-		d.report(line, column, "not YAML: %s", what)
+	text := d.clean(data)
+	if d.problems != nil {
 		return nil
 	}
-	switch {
-	case len(f.Docs) == 0 || f.Docs[0].Body == nil:
-		d.report(1, 1, "the file is empty: want a policy that begins with apiVersion: %s", apiVersion)
+	tokens, ok := d.tokens(text)
+	if !ok {
 		return nil
-	case len(f.Docs) > 1:
-		at := f.Docs[1].Start.Position
-		d.report(at.Line, at.Column, "a second document: want one policy a file")
+	}
+	f, err := parser.Parse(tokens, 0, parser.AllowDuplicateMapKey())
+	if err != nil {
+		d.syntax(err)
+		return nil
+	}
+	if len(f.Docs) == 0 || f.Docs[0].Body == nil {
+		d.report(1, 1, "the file is empty: want a policy that begins with apiVersion: %s", apiVersion)
 		return nil
 	}
 	return f.Docs[0].Body
 }
 
-func (d *document) report(line, column int, format string, args ...any) {
-	p := Problem{File: d.file, Line: line, Column: column, What: fmt.Sprintf(format, args...)}
-	if line <= len(d.lines) {
-		p.Source = strings.TrimRight(d.lines[line-1], "\r")
+// syntax reports what the YAML parser says. Its error's own text is not asked
+// for: it quotes the file, which takes time that grows with the square of it.
+func (d *document) syntax(err error) {
+	if syntax := (*yaml.SyntaxError)(nil); errors.As(err, &syntax) {
+		at := syntax.Token.Position
+		d.report(at.Line, at.Column, "not YAML: %s", syntax.Message)
+		return
 	}
+	d.report(1, 1, "not YAML: %v", err)
+}
+
+// mostProblems is more than anybody mends in one go.
+const mostProblems = 100
+
+func (d *document) report(line, column int, format string, args ...any) {
+	if d.full() {
+		return
+	}
+	p := Problem{File: d.file, Line: max(1, min(line, len(d.lines))), Column: column, What: fmt.Sprintf(format, args...)}
+	if len(d.lines) > 0 {
+		p.Source = d.lines[p.Line-1]
+	}
+	p.Column = max(1, min(p.Column, utf8.RuneCountInString(p.Source)+1))
 	d.problems = append(d.problems, p)
 }
+
+// full reports whether more problems would not be kept.
+func (d *document) full() bool { return len(d.problems) >= mostProblems }
 
 // fail reports a problem at a node.
 func (d *document) fail(n ast.Node, format string, args ...any) {
@@ -118,10 +163,21 @@ func (d *document) err() error {
 	if len(d.problems) == 0 {
 		return nil
 	}
+	return d.sorted()
+}
+
+// sorted returns the problems in the order of their lines, and says where there
+// may be more of them.
+func (d *document) sorted() Problems {
 	slices.SortStableFunc(d.problems, func(a, b Problem) int {
 		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
 	})
-	return d.problems
+	if !d.full() {
+		return d.problems
+	}
+	more := d.problems[len(d.problems)-1]
+	more.What = fmt.Sprintf("there may be more: at most %d are told at once", mostProblems)
+	return append(d.problems, more)
 }
 
 // fields says how to read each key of a mapping.
@@ -131,9 +187,6 @@ type fields map[string]func(ast.Node)
 // repeated keys are problems.
 func (d *document) mapping(n ast.Node, what string, known fields) map[string]bool {
 	m, ok := n.(*ast.MappingNode)
-	if d.referring(n, what) {
-		return nil
-	}
 	if !ok {
 		d.fail(n, "%s: want a mapping with %s", what, list(keys(known)))
 		return nil
@@ -144,7 +197,7 @@ func (d *document) mapping(n ast.Node, what string, known fields) map[string]boo
 		read, ok := known[key]
 		switch {
 		case !ok:
-			d.fail(v.Key, "%s: %v", what, unknownWord("key", key, keys(known)))
+			d.fail(v.Key, "%s: %v", what, unknownWord("key", cut(key), keys(known)))
 		case seen[key]:
 			d.fail(v.Key, "%s: key %q stands here a second time", what, key)
 		default:
@@ -158,9 +211,6 @@ func (d *document) mapping(n ast.Node, what string, known fields) map[string]boo
 // each reads every entry of a list, which must have one.
 func (d *document) each(n ast.Node, what string, read func(ast.Node)) {
 	s, ok := n.(*ast.SequenceNode)
-	if d.referring(n, what) {
-		return
-	}
 	if !ok {
 		d.fail(n, "%s: want a list", what)
 		return
@@ -169,52 +219,83 @@ func (d *document) each(n ast.Node, what string, read func(ast.Node)) {
 		d.fail(n, "%s: the list is empty: leave the key out, or name at least one", what)
 	}
 	for _, v := range s.Values {
+		if d.full() {
+			return
+		}
 		read(v)
 	}
 }
 
-// referring refuses anchors, aliases and tags: a policy says what it means
-// where it stands.
-func (d *document) referring(n ast.Node, what string) bool {
-	switch n.(type) {
-	case *ast.AnchorNode, *ast.AliasNode, *ast.MergeKeyNode, *ast.TagNode:
-		d.fail(n, "%s: anchors, aliases and tags are not allowed: want the value itself", what)
-		return true
-	default:
-		return false
-	}
-}
+// longestText is more than any name or reason has.
+const longestText = 2000
 
-// text reads a scalar.
-func (d *document) text(n ast.Node, what string) (string, bool) {
-	if d.referring(n, what) {
-		return "", false
-	}
+// scalar returns the text of a scalar, and what it is in YAML where that is not
+// a text.
+func (d *document) scalar(n ast.Node, what string) (text, other string, ok bool) {
 	switch n := n.(type) {
 	case *ast.StringNode:
-		return n.Value, true
+		text = n.Value
 	case *ast.LiteralNode:
-		return n.Value.Value, true
-	case *ast.IntegerNode, *ast.FloatNode, *ast.BoolNode:
-		return n.GetToken().Value, true
+		text = n.Value.Value
+	case *ast.IntegerNode, *ast.FloatNode, *ast.InfinityNode, *ast.NanNode:
+		text, other = n.GetToken().Value, aNumber
+	case *ast.BoolNode:
+		text, other = n.GetToken().Value, "true or false"
+	case *ast.MappingNode: // so the parser reads [user:ann@example.com]
+		d.fail(n, "%s: want one text, in quotes where it has a colon", what)
+		return "", "", false
 	default:
 		d.fail(n, "%s: want one text", what)
-		return "", false
+		return "", "", false
 	}
+	if length := utf8.RuneCountInString(text); length > longestText {
+		d.fail(n, "%s: %d characters: want at most %d", what, length, longestText)
+		return "", "", false
+	}
+	if i := strings.IndexFunc(text, unprintable); i >= 0 {
+		d.fail(n, "%s: %q: want no character that cannot be seen", what, text)
+		return "", "", false
+	}
+	return text, other, true
 }
 
-// value reads a scalar through the parser of its type.
+const aNumber = "a number"
+
+// value reads a scalar through the parser of its type. What YAML takes for
+// something else than a text is an error even where its letters would do: other
+// programs would not read it as we do.
 func value[T any](d *document, n ast.Node, what string, parse func(string) (T, error)) (v T, ok bool) {
-	s, ok := d.text(n, what)
+	s, other, ok := d.scalar(n, what)
 	if !ok {
 		return v, false
 	}
 	v, err := parse(s)
-	if err != nil {
+	switch {
+	case err != nil:
 		d.fail(n, "%s: %v", what, err)
-		return v, false
+	case other != "":
+		d.fail(n, "%s: %s is %s to YAML: want a text, in quotes", what, s, other)
 	}
-	return v, true
+	return v, err == nil && other == ""
+}
+
+// count returns a reader that stores a whole number.
+func count(d *document, to *int, what string) func(ast.Node) {
+	return func(n ast.Node) {
+		s, other, ok := d.scalar(n, what)
+		if !ok {
+			return
+		}
+		v, err := parseCount(s)
+		switch {
+		case err != nil:
+			d.fail(n, "%s: %v", what, err)
+		case other != aNumber:
+			d.fail(n, "%s: %q is a text: want a number, without quotes", what, s)
+		default:
+			*to = v
+		}
+	}
 }
 
 // set returns a reader that stores a scalar.

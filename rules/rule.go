@@ -2,6 +2,7 @@ package rules
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 
 	"github.com/pullfix/pullfix/iam"
@@ -27,13 +28,16 @@ type rule struct {
 	name       string
 	reason     string
 	line       int
+	column     int
 	kinds      kindSet
-	from       []pattern // of project ids or numbers
-	to         []pattern // of resource names
+	from       []pattern    // of project ids or numbers
+	above      []iam.Parent // of which one must hold the project
+	to         []pattern    // of resource names
 	members    []member
 	roles      []iam.Role
 	mode       Mode
 	unverified bool
+	notify     []string // names of channels
 }
 
 // kindSet is a set of kinds, one bit each.
@@ -42,6 +46,34 @@ type kindSet uint32
 func (s kindSet) has(k iam.Kind) bool { return s == 0 || s&(1<<k) != 0 }
 
 func (s *kindSet) add(k iam.Kind) { *s |= 1 << k }
+
+// words are the kinds of the set, none for all.
+func (s kindSet) words() []string {
+	var words []string
+	for k, word := range iam.KindNames() {
+		if s&(1<<k) != 0 {
+			words = append(words, word)
+		}
+	}
+	return words
+}
+
+// sources are what the rule names as "from", as it is written.
+func (r *rule) sources() []string {
+	var names []string
+	for _, p := range r.from {
+		names = append(names, "projects/"+p.String())
+	}
+	return append(names, texts(r.above)...)
+}
+
+func texts[T fmt.Stringer](values []T) []string {
+	var all []string
+	for _, v := range values {
+		all = append(all, v.String())
+	}
+	return all
+}
 
 // member is a class of principals or one principal.
 type member struct {
@@ -92,7 +124,7 @@ func (r *rule) matchesRole(role iam.Role) bool {
 }
 
 func (r *rule) matchesFrom(q *Request) bool {
-	if len(r.from) == 0 {
+	if len(r.from) == 0 && len(r.above) == 0 {
 		return true
 	}
 	for _, p := range r.from {
@@ -104,22 +136,27 @@ func (r *rule) matchesFrom(q *Request) bool {
 			return true
 		}
 	}
+	for _, parent := range r.above {
+		if !q.Above.Known && r.refuses(q) || q.Above.Known && slices.Contains(q.Above.Parents, parent) {
+			return true
+		}
+	}
 	return false
 }
 
-// matchesTo never lets an allow match a project named by its number, because
-// a deny that names the project by its id would not see it.
+// matchesTo takes a project that is named in the other way than by the pattern
+// for unknown: an allow must not match what a deny by the other name would not
+// see.
 func (r *rule) matchesTo(q *Request) bool {
-	to := q.To
-	switch {
-	case to.IsZero() || to.Project().IsNumber():
-		return r.refuses(q) || r.action != allow && len(r.to) == 0
-	case len(r.to) == 0:
-		return true
+	if len(r.to) == 0 {
+		return !q.To.IsZero() || r.action != allow
 	}
-	name := to.String()
 	for _, p := range r.to {
-		if p.matches(name) {
+		known := !q.To.IsZero() && !q.To.Project().IsNumber()
+		if p.number {
+			known = !q.To.IsZero() && !q.ToNumber.IsZero()
+		}
+		if !known && r.refuses(q) || known && p.matchesTo(q.To, q.ToNumber) {
 			return true
 		}
 	}

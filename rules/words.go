@@ -23,3 +23,12 @@ func list(words []string) string {
 	}
 	return strings.Join(words[:len(words)-1], ", ") + " or " + words[len(words)-1]
 }
+
+// cut shortens a word that is too long to be shown.
+func cut(word string) string {
+	const longest = 100
+	if letters := []rune(word); len(letters) > longest {
+		return string(letters[:longest]) + "…"
+	}
+	return word
+}

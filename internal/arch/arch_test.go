@@ -22,12 +22,13 @@ var mayImport = map[string][]string{
 	"emulator/emulatortest": {"emulator", "iam"},
 
 	"internal/lazy":     {},
+	"internal/ruling":   {"iam", "parse", "remediate", "rules"},
 	"internal/settings": {"iam", "rules"},
 	"internal/combine":  {},
 	"internal/retry":    {},
 	"internal/arch":     {},
 
-	"docs": {"iam", "internal/retry", "parse", "remediate", "rules"},
+	"docs": {"iam", "internal/retry", "internal/ruling", "parse", "remediate", "rules"},
 
 	".":           {"*"},
 	"cmd/pullfix": {"*"},
