@@ -6,14 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strings"
+	"time"
 
-	"github.com/schollz/progressbar/v3"
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
 	"github.com/pullfix/pullfix/iam"
+	"github.com/pullfix/pullfix/internal/ruling"
 	"github.com/pullfix/pullfix/parse"
 	"github.com/pullfix/pullfix/remediate"
 	"github.com/pullfix/pullfix/rules"
@@ -39,9 +38,9 @@ what where, and the exact fix, or why no grant would help.`,
 					return err
 				}
 			}
-			in, err := openInput(cmd, args)
+			in, err := openInput(cmd, inputName(args))
 			if err != nil {
-				return err
+				return fmt.Errorf("explain: %w", err)
 			}
 			defer func() { _ = in.Close() }()
 			return e.run(in)
@@ -51,36 +50,6 @@ what where, and the exact fix, or why no grant would help.`,
 	cmd.Flags().StringVar(&policyFile, "rules", "", "policy `file`: say what it would do, too")
 	return cmd
 }
-
-// openInput opens the file that is named, or standard input. On a terminal a
-// bar shows how far a long file is read.
-func openInput(cmd *cobra.Command, args []string) (io.ReadCloser, error) {
-	if len(args) == 0 || args[0] == "-" {
-		if in, ok := cmd.InOrStdin().(*os.File); ok && term.IsTerminal(int(in.Fd())) {
-			fmt.Fprintln(cmd.ErrOrStderr(), "reading standard input; end it with Ctrl-D")
-		}
-		return io.NopCloser(cmd.InOrStdin()), nil
-	}
-	file, err := os.Open(args[0])
-	if err != nil {
-		return nil, fmt.Errorf("explain: %w", err)
-	}
-	info, err := file.Stat()
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("explain: %w", err), file.Close())
-	}
-	errs, ok := cmd.ErrOrStderr().(*os.File)
-	if !ok || !term.IsTerminal(int(errs.Fd())) || info.Size() < longFile {
-		return file, nil
-	}
-	bar := progressbar.NewOptions64(info.Size(), progressbar.OptionSetWriter(errs), progressbar.OptionShowBytes(true),
-		progressbar.OptionSetDescription(args[0]), progressbar.OptionClearOnFinish())
-	reader := progressbar.NewReader(file, bar)
-	return &reader, nil
-}
-
-// longFile is one that takes long enough for somebody to wonder, in bytes.
-const longFile = 16 << 20
 
 // explanation is what is known of one finding.
 type explanation struct {
@@ -136,7 +105,7 @@ func explain(f parse.Finding, policy *rules.Policy) explanation {
 		}
 	}
 	if policy != nil {
-		e.Decision = judge(policy, f, plan)
+		e.Decision = judge(policy, f)
 	}
 	return e
 }
@@ -150,17 +119,13 @@ func known(name, written string) string {
 	return name
 }
 
-func judge(policy *rules.Policy, f parse.Finding, plan remediate.Plan) *decisionView {
-	d := policy.Decide(rules.Request{
-		Kind: f.Kind, From: f.Project, FromNumber: f.Number, To: f.Access.Resource, Member: f.Access.Principal, Role: plan.Binding.Role,
-	})
-	v := &decisionView{Verdict: d.Verdict.String(), Mode: policy.Mode().String(), Rule: d.Rule(), Reason: d.Reason()}
-	switch {
-	case d.Verdict != rules.Grant:
-	case !remediate.Grants(f.Kind):
-		v.Verdict, v.Reason = rules.Alert.String(), "pullfix explains this kind, and does not grant it; "+d.Reason()
-	default:
-		v.Mode = d.Mode.String()
+// judge says what the policy would do, if the finding came from an audit log.
+func judge(policy *rules.Policy, f parse.Finding) *decisionView {
+	logged := time.Unix(0, 0)
+	r := ruled(policy, parse.Event{Audit: true, At: logged}, f, ruling.FactsOf(f))
+	v := &decisionView{Verdict: r.Verdict().String(), Mode: policy.Mode().String(), Rule: r.Decision.Rule(), Reason: reasonOf(r)}
+	if r.Verdict() == rules.Grant {
+		v.Mode = r.Decision.Mode.String()
 	}
 	return v
 }

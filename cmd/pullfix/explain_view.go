@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"encoding/json"
 	"fmt"
+	"io"
 	"strings"
 
 	"github.com/pullfix/pullfix/iam"
@@ -137,14 +138,16 @@ func (v *explainText) show(e explanation) error {
 	return v.out.Flush()
 }
 
-// row prints a name whole, so that it can be copied, and wraps a sentence.
-func (v *explainText) row(name, value string) {
+func (v *explainText) row(name, value string) { writeRow(v.out, name, value) }
+
+// writeRow prints a name whole, so that it can be copied, and wraps a sentence.
+func writeRow(out io.Writer, name, value string) {
 	lines := []string{value}
 	if strings.Contains(value, " ") {
 		lines = wrap(value, columns-indent-2)
 	}
 	for _, line := range lines {
-		fmt.Fprintf(v.out, "  %-*s%s\n", indent, name, line)
+		fmt.Fprintf(out, "  %-*s%s\n", indent, name, line)
 		name = ""
 	}
 }
