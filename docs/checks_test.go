@@ -23,7 +23,7 @@ import (
 const checks = "checks.md"
 
 // told are the packages whose words stand in alerts and records.
-var told = []string{".", "parse", "remediate", "audit", "cmd/pullfix"}
+var told = []string{".", "parse", "remediate", "internal/ruling", "audit", "cmd/pullfix"}
 
 // sources parses the code of the packages, without their tests.
 func sources(t *testing.T) []*ast.File {
@@ -65,8 +65,7 @@ func causes(t *testing.T) map[string]bool {
 			}
 			for _, spec := range constants.Specs {
 				c, _ := spec.(*ast.ValueSpec)
-				typed, _ := c.Type.(*ast.Ident)
-				if len(c.Values) != 1 || !causeName.MatchString(c.Names[0].Name) && (typed == nil || typed.Name != "Cause") {
+				if len(c.Values) != 1 || !causeName.MatchString(c.Names[0].Name) && !isCause(c.Type) {
 					continue
 				}
 				if word := said(c.Values[0]); word != "" {
@@ -76,6 +75,15 @@ func causes(t *testing.T) map[string]bool {
 		}
 	}
 	return words
+}
+
+// isCause reports whether a type is Cause, of its own package or another.
+func isCause(e ast.Expr) bool {
+	if of, ok := e.(*ast.SelectorExpr); ok {
+		e = of.Sel
+	}
+	name, ok := e.(*ast.Ident)
+	return ok && name.Name == "Cause"
 }
 
 // verb is where a format has a value.

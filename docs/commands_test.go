@@ -12,11 +12,12 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/goccy/go-yaml"
 	"mvdan.cc/sh/v3/syntax"
 )
 
 // programs are what the commands on the pages may need.
-var programs = []string{"base64", "cat", "curl", "docker", "export", "gcloud", "go", "pullfix", "tr"}
+var programs = []string{"base64", "cat", "curl", "docker", "export", "gcloud", "git", "go", "pullfix", "test", "tr"}
 
 // command is one call of a program in a fence of shell.
 type command struct {
@@ -24,13 +25,14 @@ type command struct {
 	args []string // what is only known when the command runs is "$"
 }
 
-// commands returns every call in the fences that are marked as shell, those
-// within others too. A fence that a POSIX shell would not read is an error.
+// commands returns every call in the fences that are marked as shell, and in
+// workflows of GitHub Actions, those within others too. A fence that a POSIX
+// shell would not read is an error.
 func commands(t *testing.T) []command {
 	t.Helper()
 	var all []command
 	for _, p := range pages(t) {
-		for _, f := range p.fenced("sh") {
+		for _, f := range append(p.fenced("sh"), runs(t, p)...) {
 			at := fmt.Sprintf("%s:%d", p.path, f.number)
 			file, err := syntax.NewParser(syntax.Variant(syntax.LangPOSIX)).Parse(strings.NewReader(f.text), at)
 			if err != nil {
@@ -51,6 +53,29 @@ func commands(t *testing.T) []command {
 	}
 	if len(all) == 0 {
 		t.Fatal("no commands on any page")
+	}
+	return all
+}
+
+// runs returns what the workflows of a page run.
+func runs(t *testing.T, p *page) []fence {
+	t.Helper()
+	var all []fence
+	for _, f := range p.fenced("yaml") {
+		if f.info != workflow {
+			continue
+		}
+		var w struct {
+			Jobs map[string]struct{ Steps []struct{ Run string } }
+		}
+		if err := yaml.Unmarshal([]byte(f.text), &w); err != nil {
+			t.Errorf("%s:%d: %v", p.path, f.number, err)
+		}
+		for _, job := range w.Jobs {
+			for _, step := range job.Steps {
+				all = append(all, fence{number: f.number, text: step.Run})
+			}
+		}
 	}
 	return all
 }
@@ -82,13 +107,16 @@ func TestShellParses(t *testing.T) {
 
 // cli is the command line of pullfix: subcommands and their flags.
 var cli = map[string][]string{
-	"demo":        {"format"},
-	"serve":       {"port", "emulator", "emulator-port", "seed", "rules"},
-	"emulator":    {"port", "seed"},
-	"explain":     {"format", "rules"},
-	"rules check": {},
-	"undo":        {"file", "dry-run", "reason"},
-	"rearm":       {"reason"},
+	"demo":          {"format"},
+	"serve":         {"port", "emulator", "emulator-port", "seed", "rules"},
+	"emulator":      {"port", "seed"},
+	"explain":       {"format", "rules"},
+	"rules check":   {"format"},
+	"rules test":    {"format", "update"},
+	"rules explain": {"above", "all", "format", "rules"},
+	"rules diff":    {"format"},
+	"undo":          {"file", "dry-run", "reason"},
+	"rearm":         {"reason"},
 }
 
 func TestPullfixCommandsExist(t *testing.T) {

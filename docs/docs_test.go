@@ -108,7 +108,7 @@ func TestTerraformParses(t *testing.T) {
 func TestRulesAreValid(t *testing.T) {
 	for _, p := range pages(t) {
 		for _, f := range p.fenced("yaml") {
-			if !strings.HasPrefix(f.text, "apiVersion: pullfix/") {
+			if !strings.HasPrefix(f.text, "apiVersion: pullfix/") || strings.HasSuffix(f.info, " "+wrong) {
 				continue
 			}
 			if _, err := rules.Parse(p.path, []byte(f.text)); err != nil {
