@@ -229,7 +229,7 @@ func TestPrincipalProjectNumber(t *testing.T) {
 // would parse as, and lead back to the number.
 func TestAgentsOfAnyProject(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		number := project(t, rapid.StringMatching(`[1-9][0-9]{0,18}`).Draw(t, "number"))
+		number := project(t, rapid.StringMatching(`[1-9][0-9]{0,17}`).Draw(t, "number"))
 		for class, agent := range map[iam.Class]iam.Principal{
 			iam.CloudRunAgents:         iam.CloudRunAgent(number),
 			iam.ArtifactRegistryAgents: iam.ArtifactRegistryAgent(number),
