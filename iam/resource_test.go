@@ -156,7 +156,7 @@ func drawProject(t *rapid.T) string {
 	return rapid.OneOf(
 		id,
 		rapid.Map(id, func(id string) string { return "example.com:" + id }),
-		rapid.StringMatching(`[1-9][0-9]{0,18}`),
+		rapid.StringMatching(`[1-9][0-9]{0,17}`),
 	).Draw(t, "project")
 }
 
