@@ -145,7 +145,7 @@ var hostileEntries = map[string]func(n int) string{
 // expensive. The limit is far above what it takes, and far below what a
 // quadratic reader does.
 func TestLargeEntries(t *testing.T) {
-	const limit = 3 * time.Second
+	const limit = 5 * time.Second
 	entries := map[string]string{}
 	for name, form := range hostileEntries {
 		entries[name] = form(1 << 20)
