@@ -148,7 +148,7 @@ func BenchmarkDecideLongLists(b *testing.B) {
 }
 
 // largestPolicy is a file of 1 MiB.
-func largestPolicy(format string, header string) []byte {
+func largestPolicy(format, header string) []byte {
 	b := []byte(header)
 	for i := 0; len(b) < largestFile-500; i++ {
 		b = fmt.Appendf(b, format, i)
