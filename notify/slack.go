@@ -36,9 +36,6 @@ func NewSlack(webhook string) (*Slack, error) {
 	return &Slack{webhook: webhook, client: &http.Client{Timeout: slackTimeout, Transport: transport}}, nil
 }
 
-// ErrUnsure is for a message that was sent and not answered: it may have
-// arrived.
-var ErrUnsure = errors.New("no answer, so that it may have arrived")
 
 // Send posts the message. Slack has taken it when Send returns nil, and may have
 // taken it when the error is [ErrUnsure].
