@@ -113,8 +113,8 @@ var cli = map[string][]string{
 	"explain":       {"format", "rules"},
 	"rules check":   {"format"},
 	"rules test":    {"format", "update"},
-	"rules explain": {"above", "all", "format", "rules"},
-	"rules diff":    {"format"},
+	"rules explain": {"above", "all", "format", "number", "rules"},
+	"rules diff":    {"above", "format", "number"},
 	"undo":          {"file", "dry-run", "reason"},
 	"rearm":         {"reason"},
 }

@@ -81,7 +81,7 @@ func (s shape) requests(n int) []Request {
 // oneByOne is a decision without an index.
 func oneByOne(rules []*rule, q Request) (best [3]*rule) {
 	for _, r := range rules {
-		if r.matches(&q) && r.ahead(best[r.action]) {
+		if r.matches(&q) && r.ahead(best[r.action], &q) {
 			best[r.action] = r
 		}
 	}

@@ -58,6 +58,6 @@ func (r *rule) misses(q *Request) []Miss {
 	miss(r.matchesFrom(q), "from", q.source(), r.sources())
 	miss(r.matchesTo(q), "to", q.To.String(), texts(r.to))
 	miss(r.matchesMember(q), "members", q.Member.String(), texts(r.members))
-	miss(r.matchesRole(q.Role) && (r.action != allow || !q.Role.IsZero()), "roles", q.Role.String(), texts(r.roles))
+	miss(r.matchesRole(q.Role), "roles", q.Role.String(), texts(r.mayGrant()))
 	return misses
 }

@@ -268,11 +268,28 @@ type Test struct {
 	Name    string
 	Event   string       // path of a log entry, relative to the file
 	Above   []iam.Parent // what holds the project that deploys, because the entry does not say
+	Numbers []ProjectNames
 	Verdict string
 	Rule    string // "" where Verdict alone is expected
 	Line    int
 
 	expect ast.Node
+}
+
+// ProjectNames are the two names of one project.
+type ProjectNames struct{ ID, Number iam.Project }
+
+// ParseProjectNames reads "ID=NUMBER", such as "app-one=111111111111".
+func ParseProjectNames(s string) (n ProjectNames, err error) {
+	id, number, _ := strings.Cut(s, "=")
+	n.ID, err = iam.ParseProject(id)
+	if err == nil {
+		n.Number, err = iam.ParseProject(number)
+	}
+	if err != nil || n.ID.IsNumber() || !n.Number.IsNumber() {
+		return ProjectNames{}, fmt.Errorf("%q: want the id and the number of a project such as app-one=111111111111", s)
+	}
+	return n, nil
 }
 
 func (s *reading) readTests(n ast.Node) {
@@ -282,9 +299,10 @@ func (s *reading) readTests(n ast.Node) {
 func (s *reading) readTest(n ast.Node) {
 	d, t := s.document, Test{Line: start(n).line}
 	seen := s.mapping(n, "test", fields{
-		"name":  set(d, &t.Name, "name", notEmpty),
-		"event": set(d, &t.Event, "event", notEmpty),
-		"above": collect(d, &t.Above, "above", iam.ParseParent),
+		"name":    set(d, &t.Name, "name", notEmpty),
+		"event":   set(d, &t.Event, "event", notEmpty),
+		"above":   collect(d, &t.Above, "above", iam.ParseParent),
+		"numbers": collect(d, &t.Numbers, "numbers", ParseProjectNames),
 		"expect": func(n ast.Node) {
 			t.expect = n
 			keys := s.mapping(n, "expect", fields{

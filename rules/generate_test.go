@@ -42,7 +42,7 @@ func compiled(t *rapid.T, mode string, specs []spec) *Policy {
 // Generated policies and requests draw from few names, so that they meet.
 var (
 	someFrom = []string{
-		"projects/app-a", "projects/app-b", "projects/b", "projects/app-*", "projects/*-a", "projects/a*p-a", "projects/*", "projects/1", "projects/2", "projects/1*",
+		"projects/app-a", "projects/app-b", "projects/b", "projects/app-*", "projects/*-a", "projects/a*p-a", "projects/*", "projects/1", "projects/2", "projects/*1",
 		"folders/1", "folders/2", "organizations/1",
 	}
 	someTo = []string{
@@ -66,8 +66,18 @@ var classesOf = map[string][]string{
 	"serviceAccount:service-1@serverless-robot-prod.iam.gserviceaccount.com":       {"cloud-run-agent", "service-account"},
 	"serviceAccount:service-1@gcp-sa-artifactregistry.iam.gserviceaccount.com":     {"artifact-registry-agent", "service-account"},
 	"serviceAccount:x@p.iam.gserviceaccount.com":                                   {"service-account"},
+	"serviceAccount:x@app-a.iam.gserviceaccount.com":                               {"service-account"},
 	"serviceAccount:service-1@serverless-robot-prod.evil.iam.gserviceaccount.com":  {"service-account"},
 	"principal://iam.googleapis.com/locations/global/workforcePools/p/subject/ann": nil,
+}
+
+// homes are the projects of the principals of classesOf, by hand.
+var homes = map[string]string{
+	"serviceAccount:service-1@serverless-robot-prod.iam.gserviceaccount.com":      "1",
+	"serviceAccount:service-1@gcp-sa-artifactregistry.iam.gserviceaccount.com":    "1",
+	"serviceAccount:x@p.iam.gserviceaccount.com":                                  "p",
+	"serviceAccount:x@app-a.iam.gserviceaccount.com":                              "app-a",
+	"serviceAccount:service-1@serverless-robot-prod.evil.iam.gserviceaccount.com": "evil:serverless-robot-prod",
 }
 
 func nobodys(member string) bool {
@@ -147,6 +157,7 @@ func drawRequest(t *rapid.T) Request {
 	}
 	if rapid.IntRange(0, 3).Draw(t, "ancestry") > 0 {
 		q.Above = drawAncestry(t)
+		q.Above.Known = rapid.Bool().Draw(t, "whole")
 	}
 	return q
 }

@@ -212,9 +212,9 @@ func (x *index) ask(rules []*rule) {
 	}
 	slices.SortFunc(denies, func(a, b *rule) int {
 		switch {
-		case a.ahead(b):
+		case a.before(b):
 			return -1
-		case b.ahead(a):
+		case b.before(a):
 			return 1
 		default:
 			return 0
@@ -292,7 +292,7 @@ func (x *index) findUnknown(q *Request) (best *rule) {
 			continue
 		}
 		for _, r := range x.asking[f] {
-			if !r.ahead(best) {
+			if !r.ahead(best, q) {
 				break
 			}
 			if r.matches(q) {
@@ -340,7 +340,7 @@ func (x *index) findMember(best *rule, q *Request) *rule {
 
 func pick(best *rule, among []*rule, q *Request) *rule {
 	for _, r := range among {
-		if r.matches(q) && r.ahead(best) {
+		if r.matches(q) && r.ahead(best, q) {
 			best = r
 		}
 	}

@@ -103,7 +103,8 @@ func naive(q Request) naively {
 func (q naively) from(pattern string) meaning {
 	switch {
 	case !strings.HasPrefix(pattern, "projects/"):
-		return compare(q.aboveKnown, slices.Contains(q.above, pattern))
+		held := slices.Contains(q.above, pattern)
+		return compare(q.aboveKnown || held, held)
 	case isNumeric(projectOf(pattern)):
 		return compare(q.number != "", pattern == "projects/"+q.number)
 	default:
@@ -142,21 +143,36 @@ func (s spec) matches(q naively) bool {
 		side(s.Kinds, kind) && side(s.From, q.from) && side(s.To, q.target) && side(s.Members, q.who)
 }
 
+// atHome reports whether the member may be an account of the project that
+// deploys.
+func (q naively) atHome() bool {
+	switch home := homes[q.member]; {
+	case home == "":
+		return false
+	case isNumeric(home):
+		return q.number == "" || home == q.number
+	default:
+		return q.id == "" || home == q.id
+	}
+}
+
 // decideNaively tries rule by rule. Of several that match the one decides that
 // does the most, and then the one whose name is first.
 func decideNaively(mode string, specs []spec, request Request) (Verdict, string, Mode) {
-	best := map[string]*spec{}
+	best, q := map[string]*spec{}, naive(request)
 	power := func(s *spec) int {
 		n := 0
 		if s.Action == "allow" && s.Mode != "observe" {
 			n += 2
+		}
+		if s.Action == "allow" && slices.Contains(s.Members, request.Member.String()) && !q.atHome() {
+			n += 4
 		}
 		if s.Unverified != "" {
 			n++
 		}
 		return n
 	}
-	q := naive(request)
 	for i := range specs {
 		s, b := &specs[i], best[specs[i].Action]
 		if s.matches(q) && (b == nil || power(s) > power(b) || power(s) == power(b) && s.Name < b.Name) {

@@ -52,6 +52,9 @@ func parseProject(s string) (number bool, err error) {
 			return false, fmt.Errorf("no project has a name with %q", c)
 		}
 	}
+	if head, _, _ := strings.Cut(s, "*"); head != "" && strings.Trim(head, "0123456789") == "" {
+		return false, fmt.Errorf("no id of a project begins like %q, and a number has no star", head)
+	}
 	return false, nil
 }
 

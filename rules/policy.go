@@ -137,8 +137,8 @@ type Request struct {
 // Ancestry is what holds a project: its folders, and the organisation. A
 // project that nothing holds has an Ancestry that is known and empty.
 type Ancestry struct {
-	Known   bool
-	Parents []iam.Parent
+	Known   bool         // nothing is missing in Parents
+	Parents []iam.Parent // from its folder up, as far as that is known
 }
 
 // Decision is what a policy says about one request, and why.
@@ -181,6 +181,16 @@ func (q Request) normal() Request {
 	return q
 }
 
+// foreign reports whether the member is not known to be an account of the project
+// that deploys.
+func (q *Request) foreign() bool {
+	home, from := q.Member.Home(), q.From
+	if home.IsNumber() {
+		from = q.FromNumber
+	}
+	return home.IsZero() || !from.IsZero() && home != from
+}
+
 // Rule returns the name of the rule that decided, or "" where none matched.
 func (d Decision) Rule() string {
 	if d.rule == nil {
@@ -205,7 +215,7 @@ func (d Decision) Notify() []string {
 // Named reports whether the rule names the member itself, and not only a class
 // that it belongs to.
 func (d Decision) Named() bool {
-	return d.rule != nil && slices.Contains(d.rule.members, member{exact: d.request.Member})
+	return d.rule != nil && d.rule.allows(d.request.Member)
 }
 
 // Reason says in one sentence which rule decided and names both sides.

@@ -113,14 +113,19 @@ func (r *rule) matches(q *Request) bool {
 }
 
 func (r *rule) matchesRole(role iam.Role) bool {
-	switch {
-	case len(r.roles) > 0:
-		return slices.Contains(r.roles, role)
-	case r.action == allow:
-		return role != iam.ArtifactWriter
-	default:
-		return true
+	return r.action != allow || slices.Contains(r.mayGrant(), role)
+}
+
+// leastRoles are what an allow may grant that names no role: who may write
+// decides what others run.
+var leastRoles = []iam.Role{iam.ArtifactReader, iam.SecretAccessor, iam.RunInvoker}
+
+// mayGrant returns the roles of an allow.
+func (r *rule) mayGrant() []iam.Role {
+	if len(r.roles) > 0 {
+		return r.roles
 	}
+	return leastRoles
 }
 
 func (r *rule) matchesFrom(q *Request) bool {
@@ -137,7 +142,7 @@ func (r *rule) matchesFrom(q *Request) bool {
 		}
 	}
 	for _, parent := range r.above {
-		if !q.Above.Known && r.refuses(q) || q.Above.Known && slices.Contains(q.Above.Parents, parent) {
+		if !q.Above.Known && r.refuses(q) || slices.Contains(q.Above.Parents, parent) {
 			return true
 		}
 	}
@@ -180,10 +185,28 @@ func (r *rule) matchesMember(q *Request) bool {
 
 // ahead orders rules that match the same request, so that which of them
 // decides does not depend on their order in the file, and so that taking one
-// away never yields a grant that was not there before.
-func (r *rule) ahead(other *rule) bool {
-	if other == nil || r.mode != other.mode {
-		return other == nil || r.mode > other.mode
+// away never yields a grant that was not there before. A class lets in only
+// accounts of the project that deploys: for any other, the allow that names it
+// is ahead.
+func (r *rule) ahead(other *rule, q *Request) bool {
+	if other == nil {
+		return true
+	}
+	if q.foreign() && r.allows(q.Member) != other.allows(q.Member) {
+		return r.allows(q.Member)
+	}
+	return r.before(other)
+}
+
+// allows reports whether an allow names the member itself.
+func (r *rule) allows(p iam.Principal) bool {
+	return r.action == allow && slices.Contains(r.members, member{exact: p})
+}
+
+// before orders rules whatever the request is.
+func (r *rule) before(other *rule) bool {
+	if r.mode != other.mode {
+		return r.mode > other.mode
 	}
 	if r.unverified != other.unverified {
 		return r.unverified

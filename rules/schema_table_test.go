@@ -52,13 +52,13 @@ var wrongNames = []string{
 
 var wrongProjects = []string{
 	"projects/", "projects/a/b", "projects/a**", "projects/**", "projects/App", "projects/a_b", "projects/0123", "projects/a-", "projects/-a",
-	"projects/" + strings.Repeat("a", 31), "projects/12345678901234567890", "projects/A*", "projects/a@*", `"projects/example:a"`, `"projects/.com:a"`,
+	"projects/" + strings.Repeat("a", 31), "projects/12345678901234567890", "projects/A*", "projects/1*", "projects/0*a", "projects/a@*", `"projects/example:a"`, `"projects/.com:a"`,
 	`"projects/a "`, `"projects/a\n"`, "app-one", "project/a", "folders/", "folders/0", "folders/a", "folders/1*", "folders/1/2", "organizations/*", "Folders/1",
 }
 
 var rightProjects = []string{
 	"projects/a", "projects/a1-b", "projects/" + strings.Repeat("a", 30), "projects/1", "projects/1234567890123456789", "projects/a*", `"projects/*a"`,
-	"projects/*-a-*", "projects/1*", `"projects/example.com:a"`, `"projects/example.com:*"`, "folders/1", "organizations/1234567890123456789",
+	"projects/*-a-*", "projects/*1", `"projects/3m.com:*"`, "projects/1a*", `"projects/example.com:a"`, `"projects/example.com:*"`, "folders/1", "organizations/1234567890123456789",
 }
 
 var wrongTargets = []string{
@@ -182,6 +182,8 @@ var schemaRows = []struct {
 	}},
 	{fmt.Sprintf(aTest, "{name: $, event: e, expect: {verdict: grant}}"), texts500.right, texts500.wrong},
 	{fmt.Sprintf(aTest, "{name: t, event: $, expect: {verdict: grant}}"), []string{"a/b.json", "../a", `" "`, strings.Repeat("a", 2000)}, together(texts500.wrong, []string{strings.Repeat("a", 2001)})},
+	{fmt.Sprintf(aTest, "{name: t, event: e, numbers: $, expect: {verdict: grant}}"), []string{"[app-one=1, b=2222]", `["example.com:a=3"]`},
+		together(notLists, inList([]string{"a", "a=", "=1", "a=b", "1=1", "a=0", "a=01", "A=1", "a=1=2", "a = 1", "projects/a=1", `"a: 1"`}))},
 	{fmt.Sprintf(aTest, "{name: t, event: e, above: $, expect: {verdict: grant}}"), []string{"[folders/1, organizations/2]"}, together(notLists, inList([]string{"projects/p", "folders/a", "folders/0", "organizations/1*"}))},
 	{fmt.Sprintf(aTest, "{name: t, event: e, expect: {verdict: $}}"), verdictNames[:], []string{"granted", "Grant", "null", "1", "[grant]", `""`}},
 	{fmt.Sprintf(aTest, "{name: t, event: e, expect: {verdict: grant, rule: $}}"), []string{"a", `"1"`}, wrongNames},

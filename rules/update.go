@@ -60,7 +60,8 @@ func (p *Policy) proves(after []byte, expected map[int]Expect) error {
 			}
 		}
 		got := q.tests[i]
-		if got.Name != want.Name || got.Event != want.Event || got.Verdict != want.Verdict || got.Rule != want.Rule || !slices.Equal(got.Above, want.Above) {
+		if got.Name != want.Name || got.Event != want.Event || got.Verdict != want.Verdict || got.Rule != want.Rule ||
+			!slices.Equal(got.Above, want.Above) || !slices.Equal(got.Numbers, want.Numbers) {
 			return fmt.Errorf("test %q: %w", want.Name, errInPlace)
 		}
 	}

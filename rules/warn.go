@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"maps"
 	"slices"
 	"strings"
 
@@ -26,21 +27,24 @@ func (s *reading) warn() Problems {
 			w.report(r.line, r.column, "allow rule %q: it lets in every project of %s, now and in future: name folders or projects where that is meant", r.name, r.above[i])
 		}
 	}
-	for _, t := range s.tests {
-		if _, known := s.named[t.Rule]; t.Rule != "" && !known {
-			at := start(t.expect)
-			w.report(at.line, at.column, "test %q: it expects rule %q, and there is none of that name%s", t.Name, t.Rule, hint(t.Rule, s.named))
-		}
-	}
+	w.warnTests(s)
 	return w.sorted()
 }
 
-func hint(name string, known map[string]int) string {
-	names := make([]string, 0, len(known))
-	for n := range known {
-		names = append(names, n)
+// warnTests finds tests of rules that are not there. A warning that would not
+// be kept is not made: to look for a name like it takes time.
+func (d *document) warnTests(s *reading) {
+	names := slices.Sorted(maps.Keys(s.named))
+	for _, t := range s.tests {
+		if _, known := s.named[t.Rule]; t.Rule == "" || known || d.full() {
+			continue
+		}
+		at := start(t.expect)
+		d.report(at.line, at.column, "test %q: it expects rule %q, and there is none of that name%s", t.Name, t.Rule, hint(t.Rule, names))
 	}
-	slices.Sort(names)
+}
+
+func hint(name string, names []string) string {
 	if near := iam.Nearest(name, names); near != "" {
 		return ": did you mean \"" + near + "\"?"
 	}

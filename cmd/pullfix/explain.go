@@ -122,7 +122,7 @@ func known(name, written string) string {
 // judge says what the policy would do, if the finding came from an audit log.
 func judge(policy *rules.Policy, f parse.Finding) *decisionView {
 	logged := time.Unix(0, 0)
-	r := ruled(policy, parse.Event{Audit: true, At: logged}, f, ruling.FactsOf(f))
+	r, _ := ruled(policy, parse.Event{Audit: true, At: logged}, f, ruling.Known{})
 	v := &decisionView{Verdict: r.Verdict().String(), Mode: policy.Mode().String(), Rule: r.Decision.Rule(), Reason: reasonOf(r)}
 	if r.Verdict() == rules.Grant {
 		v.Mode = r.Decision.Mode.String()

@@ -9,10 +9,12 @@ import (
 	"slices"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/pullfix/pullfix/iam"
 	"github.com/pullfix/pullfix/internal/ruling"
 	"github.com/pullfix/pullfix/parse"
+	"github.com/pullfix/pullfix/remediate"
 	"github.com/pullfix/pullfix/rules"
 )
 
@@ -62,12 +64,49 @@ func onlyOnce(names ...string) error {
 }
 
 // ruled is what the function makes of a finding before it looks at live state.
-// What is not in the log entry is not known.
-func ruled(policy *rules.Policy, event parse.Event, finding parse.Finding, facts ruling.Facts) ruling.Ruling {
+// What is neither in the log entry nor told to the command is not known.
+func ruled(policy *rules.Policy, event parse.Event, finding parse.Finding, known ruling.Known) (ruling.Ruling, ruling.Facts) {
+	finding, facts := known.Of(finding)
 	r := ruling.New(finding, iam.Principal{})
 	r.Decide(policy, facts)
 	r.Doubt(event.Audit, event.At, event.At)
-	return r
+	return r, facts
+}
+
+// knownFlags are how a command is told what no log entry says.
+type knownFlags struct{ above, numbers []string }
+
+func (f *knownFlags) add(flags *pflag.FlagSet) {
+	flags.StringSliceVar(&f.above, "above", nil, "what holds the project that deploys, such as `folders/222,organizations/1`")
+	flags.StringSliceVar(&f.numbers, "number", nil, "numbers of projects, such as `app-one=111111111111`")
+}
+
+func (f *knownFlags) known() (ruling.Known, error) {
+	above, err := parseEach("--above", f.above, iam.ParseParent)
+	if err != nil {
+		return ruling.Known{}, err
+	}
+	numbers, err := parseEach("--number", f.numbers, rules.ParseProjectNames)
+	return knownOf(above, numbers), err
+}
+
+func knownOf(above []iam.Parent, numbers []rules.ProjectNames) ruling.Known {
+	known := ruling.Known{Above: rules.Ancestry{Known: len(above) > 0, Parents: above}}
+	for _, n := range numbers {
+		known.Projects = append(known.Projects, remediate.Names(n))
+	}
+	return known
+}
+
+func parseEach[T any](flag string, texts []string, parse func(string) (T, error)) (all []T, err error) {
+	for _, text := range texts {
+		v, err := parse(text)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", flag, err)
+		}
+		all = append(all, v)
+	}
+	return all, nil
 }
 
 // outcome is what comes of a finding.

@@ -18,6 +18,7 @@ import (
 
 func newRulesDiff() *cobra.Command {
 	var format string
+	var flags knownFlags
 	cmd := &cobra.Command{
 		Use:   "diff OLD NEW EVENTS…",
 		Short: "Say what a changed policy would decide differently about past events",
@@ -28,7 +29,8 @@ in files or on standard input (-), such as
     --format=json | pullfix rules diff old.yaml rules.yaml -
 
 and say which decisions change. What is decided is what can be said without
-looking at live state, and the folders that hold a project are not known here.
+looking at live state. What holds the projects that deploy is not in an entry,
+nor both names of a project; --above and --number say it, for all of them.
 
 --format markdown is for a comment on a pull request.
 
@@ -39,10 +41,15 @@ Exit status: 0 nothing changes, 1 something does, 2 bad usage or bad input.`,
 			if !ok {
 				return wrongFormat(format, "text, json or markdown")
 			}
+			known, err := flags.known()
+			if err != nil {
+				return err
+			}
 			d, err := newDiffer(args[0], args[1], args[2:], cmd.InOrStdin())
 			if err != nil {
 				return err
 			}
+			d.known = known
 			err = d.read(cmd, args[2:])
 			diff := d.diff()
 			if diff.Entries > 0 || err == nil {
@@ -59,6 +66,7 @@ Exit status: 0 nothing changes, 1 something does, 2 bad usage or bad input.`,
 		},
 	}
 	cmd.Flags().StringVar(&format, "format", "text", "text, json or markdown")
+	flags.add(cmd.Flags())
 	return cmd
 }
 
@@ -101,6 +109,7 @@ type differ struct {
 	changed          int
 	changes          map[change]int
 	needs            rules.Facts
+	known            ruling.Known
 	missing          map[string]struct{}
 }
 
@@ -167,13 +176,13 @@ func (d *differ) readEntries(in io.Reader) error {
 
 func (d *differ) compare(event parse.Event, finding parse.Finding) {
 	d.denials++
-	facts := ruling.FactsOf(finding)
-	before := ruled(d.old, event, finding, facts)
+	before, facts := ruled(d.old, event, finding, d.known)
+	after, _ := ruled(d.new, event, finding, d.known)
 	q := before.Request(facts)
 	for _, note := range unknownFacts(d.needs, q) {
 		d.missing[note] = struct{}{}
 	}
-	c := change{asked: askedOf(q), Old: outcomeOf(before), New: outcomeOf(ruled(d.new, event, finding, facts))}
+	c := change{asked: askedOf(q), Old: outcomeOf(before), New: outcomeOf(after)}
 	if c.Old != c.New {
 		d.changed++
 		d.changes[c]++

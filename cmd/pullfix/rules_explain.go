@@ -19,7 +19,7 @@ import (
 
 func newRulesExplain() *cobra.Command {
 	var format, policyFile string
-	var above []string
+	var flags knownFlags
 	var all bool
 	cmd := &cobra.Command{
 		Use:   "explain [EVENT|-]",
@@ -30,7 +30,8 @@ entry in JSON, several, or an error as it was pasted.
 
 This is what can be said without looking at live state: before a grant, pullfix
 also checks that it would help. What holds the project that deploys is not in an
-event; --above says it, for rules by folder or organisation.
+event, nor both names of a project; --above and --number say it, for rules that
+ask for it.
 
 Exit status: 0 explained, 1 nothing recognised, 2 bad usage or bad input.`,
 		Args: cobra.MaximumNArgs(1),
@@ -43,7 +44,7 @@ Exit status: 0 explained, 1 nothing recognised, 2 bad usage or bad input.`,
 			if all {
 				e.most = 0
 			}
-			if e.above, err = parseAbove(above); err != nil {
+			if e.known, err = flags.known(); err != nil {
 				return err
 			}
 			if err := onlyOnce(policyFile, inputName(args)); err != nil {
@@ -62,24 +63,13 @@ Exit status: 0 explained, 1 nothing recognised, 2 bad usage or bad input.`,
 	}
 	cmd.Flags().StringVar(&format, "format", "text", "text or json")
 	cmd.Flags().StringVar(&policyFile, "rules", defaultRulesFile, "policy `file`")
-	cmd.Flags().StringSliceVar(&above, "above", nil, "what holds the project that deploys, such as `folders/222,organizations/1`")
+	flags.add(cmd.Flags())
 	cmd.Flags().BoolVar(&all, "all", false, fmt.Sprintf("show every rule, not only the nearest %d", mostTrials))
 	return cmd
 }
 
 // mostTrials bounds how many rules are shown that do not decide.
 const mostTrials = 10
-
-func parseAbove(names []string) (above rules.Ancestry, err error) {
-	for _, name := range names {
-		parent, err := iam.ParseParent(name)
-		if err != nil {
-			return above, fmt.Errorf("--above: %w", err)
-		}
-		above.Known, above.Parents = true, append(above.Parents, parent)
-	}
-	return above, nil
-}
 
 // rulesExplanation is what a policy makes of one finding.
 type rulesExplanation struct {
@@ -133,7 +123,7 @@ func newRulesView(format string, out io.Writer) (rulesView, error) {
 type rulesExplainer struct {
 	file   string
 	policy *rules.Policy
-	above  rules.Ancestry
+	known  ruling.Known
 	most   int // trials that do not decide; 0 for all
 	view   rulesView
 	told   map[string]struct{}
@@ -193,9 +183,7 @@ func (e *rulesExplainer) show(x rulesExplanation) error {
 }
 
 func (e *rulesExplainer) explain(event parse.Event, finding parse.Finding, notes []string) rulesExplanation {
-	facts := ruling.FactsOf(finding)
-	facts.Above = e.above
-	r := ruled(e.policy, event, finding, facts)
+	r, facts := ruled(e.policy, event, finding, e.known)
 	q := r.Request(facts)
 	x := rulesExplanation{
 		asked: askedOf(q), Role: q.Role.String(), outcome: outcomeOf(r), Reason: reasonOf(r), number: q.FromNumber,
@@ -353,13 +341,8 @@ func (v *rulesText) section(title string, trials []trialView, in func(trialView)
 // miss says on what a rule fails.
 func (v *rulesText) miss(m missView) {
 	wants, has := m.Wants, orNotKnown(m.Has)
-	if m.Field == "roles" {
-		switch {
-		case m.Has == "":
-			wants, has = []string{"a role that would help"}, "none"
-		case len(wants) == 0:
-			wants = []string{"roles: [" + m.Has + "] in the rule"}
-		}
+	if m.Field == "roles" && m.Has == "" {
+		wants, has = []string{"a role that would help"}, "none"
 	}
 	for n, name := range wants {
 		label := ""

@@ -13,7 +13,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/pullfix/pullfix/internal/ruling"
 	"github.com/pullfix/pullfix/parse"
 	"github.com/pullfix/pullfix/rules"
 )
@@ -30,11 +29,13 @@ func newRulesTest() *cobra.Command {
     - name: an app deploy is fixed
       event: testdata/run-image.json    # a log entry in JSON, from the file's folder
       above: [folders/222]              # what holds the project that deploys
+      numbers: [app-one=111111111111]   # of projects that the entry or a rule has by number
       expect: {verdict: grant, rule: apps}
 
 Each says what comes of an event, and by which rule where it names one, before
 pullfix looks at live state. A grant is expected where a rule allows it and
-nothing in the event speaks against it. Keys above and rule may be left out.
+nothing in the event speaks against it. Keys above, numbers
+and rule may be left out.
 
 --update writes what comes of the events into the tests that fail, and changes
 nothing else of the file. Read the diff.
@@ -180,10 +181,9 @@ func runRulesTest(policy *rules.Policy, dir string, t rules.Test) testResult {
 		result.unread, result.Problem = true, err.Error()
 		return result
 	}
+	known := knownOf(t.Above, t.Numbers)
 	for _, finding := range event.Findings {
-		facts := ruling.FactsOf(finding)
-		facts.Above = rules.Ancestry{Known: len(t.Above) > 0, Parents: t.Above}
-		r := ruled(policy, event, finding, facts)
+		r, _ := ruled(policy, event, finding, known)
 		result.Got = append(result.Got, testGot{outcomeOf(r), finding.Kind.String(), reasonOf(r), r.Verdict()})
 	}
 	if len(result.Got) == 0 {

@@ -109,3 +109,27 @@ func TestFactsOf(t *testing.T) {
 		}
 	}
 }
+
+func TestKnownNames(t *testing.T) {
+	project := func(s string) iam.Project { return must(iam.ParseProject(s)) }
+	known := Known{Projects: []remediate.Names{
+		{ID: project("app-one"), Number: project("111")},
+		{ID: project("shared"), Number: project("900")},
+	}}
+	for _, test := range []struct{ from, to, wantFrom, wantNumber, wantTo, wantToNumber string }{
+		{"app-one", "projects/shared/secrets/s", "app-one", "111", "projects/shared/secrets/s", "900"},
+		{"111", "projects/900/secrets/s", "app-one", "111", "projects/shared/secrets/s", "900"},
+		{"app-two", "projects/other/secrets/s", "app-two", "", "projects/other/secrets/s", ""},
+		{"222", "projects/222/secrets/s", "", "222", "projects/222/secrets/s", "222"},
+	} {
+		f := parse.Finding{Kind: iam.SecretAccess, Project: project(test.from)}
+		f.Access.Resource = must(iam.ParseResource(test.to))
+		f, facts := known.Of(f)
+		if got := facts.From; got.ID.String() != test.wantFrom || got.Number.String() != test.wantNumber {
+			t.Errorf("from %s: got %q and %q, want %q and %q", test.from, got.ID, got.Number, test.wantFrom, test.wantNumber)
+		}
+		if f.Access.Resource.String() != test.wantTo || facts.ToNumber.String() != test.wantToNumber {
+			t.Errorf("to %s: got %s, number %q, want %s, %q", test.to, f.Access.Resource, facts.ToNumber, test.wantTo, test.wantToNumber)
+		}
+	}
+}
