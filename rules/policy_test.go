@@ -26,6 +26,22 @@ allow:
     members: [cloud-run-agent]
 `
 
+const byClassOrName = `
+allow:
+  - name: by-class
+    kinds: [run-image]
+    from: [projects/app-*]
+    to: [projects/shared/**]
+    members: [service-account]
+    unverified: allow
+  - name: by-name
+    kinds: [run-image]
+    from: [projects/app-*]
+    to: [projects/shared/**]
+    members: ["serviceAccount:ci@pipelines.iam.gserviceaccount.com", "serviceAccount:ci@app-one.iam.gserviceaccount.com"]
+    mode: observe
+`
+
 // failing is a request that allowApps grants.
 func failing() Request {
 	return Request{
@@ -98,6 +114,14 @@ func TestDecide(t *testing.T) {
 		{
 			"an ignore does not match the unknown", header + "ignore: [{name: i, to: [projects/shared/**]}]",
 			change(func(q *Request) { q.To = iam.Resource{} }), Alert, "",
+		},
+		{
+			"an account of another project: the rule that names it", header + byClassOrName,
+			change(func(q *Request) { q.Member = must(iam.ParseEmail("ci@pipelines.iam.gserviceaccount.com")) }), Grant, "by-name",
+		},
+		{
+			"an account of the project: the rule that does the most", header + byClassOrName,
+			change(func(q *Request) { q.Member = must(iam.ParseEmail("ci@app-one.iam.gserviceaccount.com")) }), Grant, "by-class",
 		},
 		{"an exact member", header + strings.Replace(allowApps, "cloud-run-agent",
 			`"serviceAccount:service-111@serverless-robot-prod.iam.gserviceaccount.com"`, 1), failing(), Grant, "apps"},
