@@ -36,7 +36,6 @@ func NewSlack(webhook string) (*Slack, error) {
 	return &Slack{webhook: webhook, client: &http.Client{Timeout: slackTimeout, Transport: transport}}, nil
 }
 
-
 // Send posts the message. Slack has taken it when Send returns nil, and may have
 // taken it when the error is [ErrUnsure].
 func (s *Slack) Send(ctx context.Context, m Message) error {

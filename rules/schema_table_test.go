@@ -182,8 +182,11 @@ var schemaRows = []struct {
 	}},
 	{fmt.Sprintf(aTest, "{name: $, event: e, expect: {verdict: grant}}"), texts500.right, texts500.wrong},
 	{fmt.Sprintf(aTest, "{name: t, event: $, expect: {verdict: grant}}"), []string{"a/b.json", "../a", `" "`, strings.Repeat("a", 2000)}, together(texts500.wrong, []string{strings.Repeat("a", 2001)})},
-	{fmt.Sprintf(aTest, "{name: t, event: e, numbers: $, expect: {verdict: grant}}"), []string{"[app-one=1, b=2222]", `["example.com:a=3"]`},
-		together(notLists, inList([]string{"a", "a=", "=1", "a=b", "1=1", "a=0", "a=01", "A=1", "a=1=2", "a = 1", "projects/a=1", `"a: 1"`}))},
+	{
+		fmt.Sprintf(aTest, "{name: t, event: e, numbers: $, expect: {verdict: grant}}"),
+		[]string{"[app-one=1, b=2222]", `["example.com:a=3"]`},
+		together(notLists, inList([]string{"a", "a=", "=1", "a=b", "1=1", "a=0", "a=01", "A=1", "a=1=2", "a = 1", "projects/a=1", `"a: 1"`})),
+	},
 	{fmt.Sprintf(aTest, "{name: t, event: e, above: $, expect: {verdict: grant}}"), []string{"[folders/1, organizations/2]"}, together(notLists, inList([]string{"projects/p", "folders/a", "folders/0", "organizations/1*"}))},
 	{fmt.Sprintf(aTest, "{name: t, event: e, expect: {verdict: $}}"), verdictNames[:], []string{"granted", "Grant", "null", "1", "[grant]", `""`}},
 	{fmt.Sprintf(aTest, "{name: t, event: e, expect: {verdict: grant, rule: $}}"), []string{"a", `"1"`}, wrongNames},
