@@ -130,19 +130,13 @@ func judge(policy *rules.Policy, f parse.Finding) *decisionView {
 	return v
 }
 
-// explainView shows explanations one by one.
-type explainView interface {
-	show(explanation) error
-	end() error
-}
-
-func newExplainView(format string, out io.Writer) (explainView, error) {
+func newExplainView(format string, out io.Writer) (findingsView[explanation], error) {
 	buffered := bufio.NewWriter(out)
 	switch format {
 	case "text":
 		return &explainText{out: buffered, paint: newPalette(out)}, nil
 	case "json":
-		return &explainJSON{out: buffered}, nil
+		return &findingsJSON[explanation]{out: buffered}, nil
 	case "markdown":
 		return &explainMarkdown{out: buffered}, nil
 	default:
@@ -152,7 +146,7 @@ func newExplainView(format string, out io.Writer) (explainView, error) {
 
 // explainer reads documents and shows each finding once.
 type explainer struct {
-	view   explainView
+	view   findingsView[explanation]
 	policy *rules.Policy
 	told   map[[sha256.Size]byte]struct{}
 }

@@ -2,44 +2,12 @@ package main
 
 import (
 	"bufio"
-	"encoding/json"
 	"fmt"
 	"io"
 	"strings"
 
 	"github.com/pullfix/pullfix/iam"
 )
-
-// explainJSON prints one object that holds every finding.
-type explainJSON struct {
-	out *bufio.Writer
-	any bool
-}
-
-func (v *explainJSON) show(e explanation) error {
-	before := `{"findings":[`
-	if v.any {
-		before = ","
-	}
-	v.any = true
-	if _, err := fmt.Fprintln(v.out, before); err != nil {
-		return err
-	}
-	encoder := json.NewEncoder(v.out)
-	encoder.SetEscapeHTML(false)
-	return encoder.Encode(e)
-}
-
-func (v *explainJSON) end() error {
-	after := "]}\n"
-	if !v.any {
-		after = `{"findings":[]}` + "\n"
-	}
-	if _, err := v.out.WriteString(after); err != nil {
-		return err
-	}
-	return v.out.Flush()
-}
 
 // row is one line of the table of who, what and where.
 type row struct{ name, value string }
@@ -165,7 +133,7 @@ func (v *explainText) block(title, code string) {
 
 func (v *explainText) end() error {
 	if !v.any {
-		fmt.Fprintln(v.out, "Nothing that pullfix knows was recognised.")
+		fmt.Fprintln(v.out, nothingKnown)
 	}
 	return v.out.Flush()
 }
@@ -205,7 +173,7 @@ func (v *explainMarkdown) block(language, code string) {
 
 func (v *explainMarkdown) end() error {
 	if !v.any {
-		fmt.Fprintln(v.out, "Nothing that pullfix knows was recognised.")
+		fmt.Fprintln(v.out, nothingKnown)
 	}
 	return v.out.Flush()
 }

@@ -101,19 +101,13 @@ type missView struct {
 	Has   string   `json:"has"`   // what the event has, "" where that is not known
 }
 
-// rulesView shows explanations one by one.
-type rulesView interface {
-	show(rulesExplanation) error
-	end() error
-}
-
-func newRulesView(format string, out io.Writer) (rulesView, error) {
+func newRulesView(format string, out io.Writer) (findingsView[rulesExplanation], error) {
 	buffered := bufio.NewWriter(out)
 	switch format {
 	case "text":
 		return &rulesText{out: buffered}, nil
 	case "json":
-		return &rulesJSON{out: buffered}, nil
+		return &findingsJSON[rulesExplanation]{out: buffered}, nil
 	default:
 		return nil, wrongFormat(format, "text or json")
 	}
@@ -125,7 +119,7 @@ type rulesExplainer struct {
 	policy *rules.Policy
 	known  ruling.Known
 	most   int // trials that do not decide; 0 for all
-	view   rulesView
+	view   findingsView[rulesExplanation]
 	told   map[string]struct{}
 }
 
@@ -243,30 +237,6 @@ func heldBy(m rules.Miss, q rules.Request) string {
 	return ", held by " + strings.Join(names, ", ")
 }
 
-// rulesJSON prints one object that holds every finding.
-type rulesJSON struct {
-	out *bufio.Writer
-	any bool
-}
-
-func (v *rulesJSON) show(x rulesExplanation) error {
-	before := ","
-	if !v.any {
-		before = `{"findings":[`
-	}
-	v.any = true
-	fmt.Fprintln(v.out, before)
-	return writeJSON(v.out, x)
-}
-
-func (v *rulesJSON) end() error {
-	if !v.any {
-		fmt.Fprint(v.out, `{"findings":[`)
-	}
-	fmt.Fprintln(v.out, "]}")
-	return v.out.Flush()
-}
-
 // rulesText prints explanations for a person at a terminal.
 type rulesText struct {
 	out *bufio.Writer
@@ -356,7 +326,7 @@ func (v *rulesText) miss(m missView) {
 
 func (v *rulesText) end() error {
 	if !v.any {
-		fmt.Fprintln(v.out, "Nothing that pullfix knows was recognised.")
+		fmt.Fprintln(v.out, nothingKnown)
 	}
 	return v.out.Flush()
 }
