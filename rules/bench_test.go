@@ -92,7 +92,7 @@ func BenchmarkDecide(b *testing.B) {
 	for _, s := range shapes {
 		for _, n := range []int{10, 1_000, 100_000} {
 			rules, requests := s.generate(n, allow, deny, ignore), s.requests(n)
-			p := compile("rules.yaml", Enforce, defaultLimits, rules)
+			p := compile("rules.yaml", Enforce, defaultLimits, rules, nil)
 			name := fmt.Sprintf("differ=%s/rules=%d", s.name, n)
 			b.Run(name+"/indexed", func(b *testing.B) { decideAll(b, p, requests) })
 			b.Run(name+"/one-by-one", func(b *testing.B) {
@@ -115,7 +115,7 @@ func decideAll(b *testing.B, p *Policy, requests []Request) {
 func BenchmarkDenies(b *testing.B) {
 	const n = 50_000
 	for _, s := range shapes {
-		p := compile("rules.yaml", Enforce, defaultLimits, s.generate(n, deny))
+		p := compile("rules.yaml", Enforce, defaultLimits, s.generate(n, deny), nil)
 		for _, request := range []struct {
 			name   string
 			change func(*Request)
@@ -142,7 +142,7 @@ func BenchmarkDecideLongLists(b *testing.B) {
 		for i := range n {
 			r.from = append(r.from, must(parseFrom(fmt.Sprintf("projects/app-%d-*", i))))
 		}
-		p := compile("rules.yaml", Enforce, defaultLimits, []*rule{r})
+		p := compile("rules.yaml", Enforce, defaultLimits, []*rule{r}, nil)
 		b.Run(fmt.Sprintf("entries=%d", n), func(b *testing.B) { decideAll(b, p, shapes[1].requests(n)) })
 	}
 }
@@ -214,7 +214,7 @@ func BenchmarkCompile(b *testing.B) {
 			before := live()
 			var p *Policy
 			for b.Loop() {
-				p = compile("rules.yaml", Enforce, defaultLimits, rules)
+				p = compile("rules.yaml", Enforce, defaultLimits, rules, nil)
 			}
 			b.ReportMetric(float64(live()-before)/(1<<20), "live-MB")
 			runtime.KeepAlive(p)
@@ -231,7 +231,7 @@ func live() int64 {
 
 func TestDecideDoesNotAllocate(t *testing.T) {
 	for _, s := range shapes {
-		p := compile("rules.yaml", Enforce, defaultLimits, s.generate(1_000, allow))
+		p := compile("rules.yaml", Enforce, defaultLimits, s.generate(1_000, allow), nil)
 		for _, q := range s.requests(1_000) {
 			if d := p.Decide(q); d.Verdict != Grant {
 				t.Fatalf("%s: got %s, want grant: %+v", s.name, d.Reason(), q)

@@ -1,7 +1,6 @@
 package rules
 
 import (
-	"slices"
 	"strings"
 	"testing"
 
@@ -67,18 +66,6 @@ func TestFacts(t *testing.T) {
 	}
 }
 
-func TestNotify(t *testing.T) {
-	p := must(Parse("rules.yaml", []byte(header+strings.Replace(allowApps, "members:", "notify: [platform, on-call]\n    members:", 1)+
-		"deny: [{name: d, from: [projects/evil], notify: [security]}]")))
-	for from, want := range map[string][]string{"app-one": {"platform", "on-call"}, "evil": {"security"}, "other": nil} {
-		q := failing()
-		q.From = must(iam.ParseProject(from))
-		if got := p.Decide(q).Notify(); !slices.Equal(got, want) {
-			t.Errorf("from %s: got %q, want %q", from, got, want)
-		}
-	}
-}
-
 func TestWarnings(t *testing.T) {
 	const common = `
   - {name: other, kinds: [run-image], from: [projects/web-*], to: [projects/shared/**], members: [cloud-run-agent]}
@@ -88,6 +75,8 @@ func TestWarnings(t *testing.T) {
 		want         []string
 	}{
 		{"nothing to warn of", header + allowApps + common + "deny: [{name: vault, to: [projects/vault/**]}]", nil},
+		{"a channel that is not there", header + channels + strings.Replace(allowApps, "members:", "notify: [slack, email, onwatch]\n    members:", 1), []string{`9:5: allow rule "apps": it names channel "onwatch", and there is none of that name: did you mean "on-watch"?`}},
+		{"nobody wants alerts", header + "notify: [{name: a, type: slack-webhook, target: env:A, verdicts: [grant]}]", []string{"3:49: no channel wants alerts, so that they are only logged"}},
 		{"a deny of everything", header + allowApps + "deny: [{name: stop}]", []string{`5:5: allow rule "apps": it can never match, because deny rule "stop" on line 11`}},
 		{"a deny of a wider name", header + allowApps + "deny: [{name: shared, to: [projects/s*/**], kinds: [run-image, act-as]}]", []string{`allow rule "apps": it can never match`}},
 		{"a deny of other members", header + allowApps + "deny: [{name: people, members: [user]}]", nil},

@@ -35,6 +35,7 @@ func Parse(file string, data []byte) (*Policy, error) {
 		"allow":      s.readRules(allow),
 		"deny":       s.readRules(deny),
 		"ignore":     s.readRules(ignore),
+		"notify":     s.readChannels,
 		"tests":      s.readTests,
 	})
 	if seen != nil && !seen["apiVersion"] {
@@ -43,8 +44,8 @@ func Parse(file string, data []byte) (*Policy, error) {
 	if err := d.err(); err != nil {
 		return nil, err
 	}
-	p := compile(file, s.mode, s.limits, s.rules)
-	p.tests = s.tests
+	p := compile(file, s.mode, s.limits, s.rules, s.channels)
+	p.tests, p.lines = s.tests, s.lines
 	p.warnings = s.warn()
 	return p, nil
 }
@@ -57,8 +58,11 @@ func parseVersion(s string) (string, error) {
 }
 
 // compile makes a policy of valid rules.
-func compile(file string, mode Mode, limits Limits, all []*rule) *Policy {
-	p := &Policy{file: file, mode: mode, limits: limits, rules: all, digest: digest(mode, limits, all), needs: asksFor(all)}
+func compile(file string, mode Mode, limits Limits, all []*rule, channels []Channel) *Policy {
+	p := &Policy{
+		file: file, mode: mode, limits: limits, rules: all, channels: channels,
+		digest: digest(mode, limits, all, channels), needs: asksFor(all),
+	}
 	byAction := [3][]*rule{}
 	for _, r := range all {
 		byAction[r.action] = append(byAction[r.action], r)
@@ -75,6 +79,8 @@ type reading struct {
 	rules  []*rule
 	named  map[string]int // line by name of rule
 	tests  []Test
+
+	channels []Channel
 }
 
 func (s *reading) readLimits(n ast.Node) {
@@ -336,11 +342,14 @@ func parseVerdict(s string) (string, error) {
 	return s, nil
 }
 
-// digest is the hash of the policy's canonical form: one line a rule, sorted.
-func digest(mode Mode, limits Limits, all []*rule) string {
-	lines := make([]string, len(all))
-	for i, r := range all {
-		lines[i] = r.canonical()
+// digest is the hash of the policy's canonical form: one line a rule or channel, sorted.
+func digest(mode Mode, limits Limits, all []*rule, channels []Channel) string {
+	lines := make([]string, 0, len(all)+len(channels))
+	for _, r := range all {
+		lines = append(lines, r.canonical())
+	}
+	for _, c := range channels {
+		lines = append(lines, c.canonical())
 	}
 	slices.Sort(lines)
 	h := sha256.New()

@@ -76,6 +76,8 @@ type Policy struct {
 	mode     Mode
 	limits   Limits
 	rules    []*rule
+	channels []Channel
+	lines    []string // of the file
 	tests    []Test
 	warnings Problems
 	needs    Facts

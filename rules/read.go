@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -133,10 +134,23 @@ func (d *document) report(line, column int, format string, args ...any) {
 	}
 	p := Problem{File: d.file, Line: max(1, min(line, len(d.lines))), Column: column, What: fmt.Sprintf(format, args...)}
 	if len(d.lines) > 0 {
-		p.Source = d.lines[p.Line-1]
+		p.Source = masked(d.lines[p.Line-1])
 	}
 	p.Column = max(1, min(p.Column, utf8.RuneCountInString(p.Source)+1))
 	d.problems = append(d.problems, p)
+}
+
+// secretive finds what could be a secret, where somebody has written one into
+// the file: the rest of the line behind such a key.
+var secretive = regexp.MustCompile(`(?i)(secret|target|token|password|webhook)["']?\s*:\s*(.+)`)
+
+// masked is a line without what could be a secret, as long as it was.
+func masked(line string) string {
+	at := secretive.FindStringSubmatchIndex(line)
+	if at == nil || reference.MatchString(strings.Trim(line[at[4]:at[5]], ` "'}],`)) {
+		return line
+	}
+	return line[:at[4]] + strings.Repeat("*", utf8.RuneCountInString(line[at[4]:]))
 }
 
 // full reports whether more problems would not be kept.
@@ -232,6 +246,10 @@ const longestText = 2000
 // scalar returns the text of a scalar, and what it is in YAML where that is not
 // a text.
 func (d *document) scalar(n ast.Node, what string) (text, other string, ok bool) {
+	return d.text(n, what, longestText)
+}
+
+func (d *document) text(n ast.Node, what string, longest int) (text, other string, ok bool) {
 	switch n := n.(type) {
 	case *ast.StringNode:
 		text = n.Value
@@ -248,8 +266,8 @@ func (d *document) scalar(n ast.Node, what string) (text, other string, ok bool)
 		d.fail(n, "%s: want one text", what)
 		return "", "", false
 	}
-	if length := utf8.RuneCountInString(text); length > longestText {
-		d.fail(n, "%s: %d characters: want at most %d", what, length, longestText)
+	if length := utf8.RuneCountInString(text); length > longest {
+		d.fail(n, "%s: %d characters: want at most %d", what, length, longest)
 		return "", "", false
 	}
 	if i := strings.IndexFunc(text, unprintable); i >= 0 {

@@ -58,6 +58,11 @@ func wholePolicy() any {
 		}],
 		"deny": [{"name": "d"}, {"name": "e", "kinds": ["act-as"], "from": ["projects/1"], "to": ["**"], "members": ["user"], "notify": ["x"], "reason": "r"}],
 		"ignore": [{"name": "i", "from": ["organizations/1"]}],
+		"notify": [
+			{"name": "on-call", "type": "slack-webhook", "target": "env:A", "verdicts": ["alert"], "template": "{{.Title}}"},
+			{"name": "b", "type": "slack", "target": "C0123456789", "secret": "env:A"},
+			{"name": "c", "type": "email", "target": "a@b", "server": "s", "from": "f", "secret": "projects/p/secrets/s/versions/1"}
+		],
 		"tests": [{"name": "t", "event": "e.json", "above": ["folders/1"], "numbers": ["app-one=111"], "expect": {"verdict": "grant", "rule": "a"}}]
 	}`), &v)
 	v.(map[string]any)["limits"].(map[string]any)["grantsPerHour"] = 5 // and not 5.0
@@ -67,14 +72,14 @@ func wholePolicy() any {
 var (
 	allKeys = []string{
 		"apiVersion", "mode", "limits", "allow", "deny", "ignore", "tests", "name", "reason", "kinds", "from", "to", "members", "roles", "unverified",
-		"notify", "grantsPerHour", "maxEventAge", "repeatAlertsEvery", "event", "above", "numbers", "expect", "verdict", "rule", "other", "", "Mode", "1",
+		"notify", "grantsPerHour", "maxEventAge", "repeatAlertsEvery", "event", "above", "numbers", "expect", "verdict", "rule", "type", "target", "secret", "server", "template", "verdicts", "other", "", "Mode", "1",
 	}
 	allValues = []any{
 		nil, true, 0, 1, -1, 1.5, 1_000_000, 1_000_001, "", " ", "1", "0x1f", "true", "null", "~", "a", "A", "é", "a b", "a\n", "*", "**", "- a", "a: b", "#", "{", "@", "\ufeff", "\x00",
 		"pullfix/v1", "observe", "enforce", "allow", "grant", "alert", "ignore", "6h", "0h", "-6h", "1.5h", "run-image", "act-as", "quota", "other-permission",
 		"projects/p", "projects/*", "projects/**", "projects/1", "projects/p/**", "projects/p-/**", "projects/*/**", "projects/p/secrets/s", "projects/p/secrets",
 		"projects/p/locations/*/repositories/*", "folders/1", "folders/x", "organizations/0", "user", "service-account", "cloud-build", "user:ann@example.com",
-		"serviceAccount:b@p.iam.gserviceaccount.com", "group:dev@example.com", "roles/run.invoker", "roles/owner", "a=1", "1=a", "a=", "a=b",
+		"serviceAccount:b@p.iam.gserviceaccount.com", "group:dev@example.com", "roles/run.invoker", "roles/owner", "env:A", "C0123456789", "slack", "slack-webhook", "email", "a=1", "1=a", "a=", "a=b",
 		[]any{},
 		map[string]any{},
 		[]any{"a"},
@@ -149,12 +154,17 @@ func mutateList(t *rapid.T, key string, l []any) any {
 	return l
 }
 
-// repeatsName finds what a schema does not: two rules of one name.
+// repeatsName finds what a schema does not: two rules, or two channels, of one
+// name.
 func repeatsName(policy any) bool {
+	return repeatsNameIn(policy, "allow", "deny", "ignore") || repeatsNameIn(policy, "notify")
+}
+
+func repeatsNameIn(policy any, keys ...string) bool {
 	seen := map[any]bool{}
-	for _, key := range []string{"allow", "deny", "ignore"} {
-		rules, _ := policy.(map[string]any)[key].([]any)
-		for _, r := range rules {
+	for _, key := range keys {
+		named, _ := policy.(map[string]any)[key].([]any)
+		for _, r := range named {
 			name := r.(map[string]any)["name"]
 			if seen[name] {
 				return true

@@ -173,6 +173,26 @@ var schemaRows = []struct {
 		"[{name: i, kinds: [quota]}]", "[{name: i, from: [projects/p]}]", `[{name: i, to: ["**"]}]`, "[{name: i, members: [user], reason: a, notify: [a]}]",
 	}, together(notLists, []string{"[{name: i}]", "[{name: i, reason: a}]", "[{name: i, notify: [a]}]", "[{kinds: [quota]}]", "[{name: i, kinds: [quota], roles: [roles/run.invoker]}]", "[{name: i, kinds: [quota], mode: observe}]"})},
 
+	{header + "notify: [$]\n", []string{
+		"{name: a, type: slack-webhook, target: env:A}", "{name: a, type: slack-webhook, target: projects/p/secrets/s/versions/latest, verdicts: [alert]}",
+		"{name: a, type: slack, target: C0123456789, secret: env:A}", `{name: a, type: slack, target: "#deploys", secret: projects/p/secrets/s/versions/1, template: "{{.Title}}"}`,
+		"{name: a, type: email, target: a@b, server: s, from: f}", "{name: a, type: email, target: a@b, server: s, from: f, secret: env:A, verdicts: [grant, alert]}",
+	}, []string{
+		"", "{}", "word", "{name: a}", "{name: a, type: slack}", "{type: slack-webhook, target: env:A}", "{name: a, target: env:A}", "{name: a, type: slack-webhook}",
+		"{name: a, type: teams, target: env:A}", "{name: a, type: slack-webhook, target: env:A, secret: env:B}", "{name: a, type: slack-webhook, target: env:A, server: s}",
+		"{name: a, type: slack, target: C0123456789}", "{name: a, type: slack, target: deploys, secret: env:A}", "{name: a, type: slack, target: C0123456789, secret: env:A, from: f}",
+		"{name: a, type: email, target: a@b, from: f}", "{name: a, type: email, target: a@b, server: s}", "{name: A, type: slack-webhook, target: env:A}",
+		"{name: a, type: slack-webhook, target: env:A, verdict: [alert]}", "{name: a, type: 1, target: env:A}",
+	}},
+	{header + "notify: [{name: a, type: slack-webhook, target: $}]\n", []string{"env:A_1", "env:a", "projects/p-1/secrets/S_s-1/versions/12", `"projects/example.com:p/secrets/s/versions/latest"`}, []string{
+		"", "null", "1", "[env:A]", "env:", "env:1A", "env:A-B", "ENV:A", "hunter2", `"https://hooks.slack.com/services/a"`, "projects/p/secrets/s", "projects/p/secrets/s/versions/0",
+		"projects/p/secrets/s/versions/01", "projects/p/secrets/s/versions/newest", "projects/P/secrets/s/versions/1", "projects/p/locations/us/secrets/s/versions/1", `" env:A"`, `"env:A\n"`,
+	}},
+	{header + "notify: [{name: a, type: slack-webhook, target: env:A, verdicts: $}]\n", []string{"[grant]", "[alert, grant]", "[alert, alert]"}, together(notLists, inList([]string{"ignore", "Grant", "observe"}))},
+	{header + "notify: [{name: a, type: slack-webhook, target: env:A, template: $}]\n", texts500.right, together(texts500.wrong, []string{`" "`, `"\n\t"`})},
+	{header + "notify:\n- name: a\n  type: slack-webhook\n  target: env:A\n  template: $\n", []string{"|\n    {{.Title}}\n\n    b", ">-\n    a\n    b", "a\n    b", strings.Repeat("a", 10_000)}, []string{"|\n", strings.Repeat("a", 10_001)}},
+	{header + "notify: $\n", nil, notLists},
+
 	{fmt.Sprintf(aTest, "$"), []string{
 		"{name: t, event: e.json, expect: {verdict: grant}}", "{name: t, event: e.json, above: [folders/1], expect: {verdict: alert, rule: a}}",
 	}, []string{

@@ -28,6 +28,7 @@ func (s *reading) warn() Problems {
 		}
 	}
 	w.warnTests(s)
+	w.warnChannels(s)
 	return w.sorted()
 }
 
