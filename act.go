@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/pullfix/pullfix/audit"
+	"github.com/pullfix/pullfix/internal/brief"
 	"github.com/pullfix/pullfix/internal/retry"
 	"github.com/pullfix/pullfix/ledger"
 	"github.com/pullfix/pullfix/remediate"
@@ -65,11 +66,26 @@ func (f *function) late(ctx context.Context, i *incident) error {
 	if i.stale = past.Begun || past.Ended != ""; i.stale {
 		return nil
 	}
-	if past.Untold {
-		f.log.untold(ctx, i)
+	if err := f.lateTold(ctx, i, book); err != nil {
+		return err
 	}
 	i.expire(f.now(), f.Policy.Limits().MaxEventAge)
 	return f.conclude(ctx, i)
+}
+
+// lateTold says which channels could not be told of the event while it was young
+// enough.
+func (f *function) lateTold(ctx context.Context, i *incident, book *ledger.Ledger) error {
+	for _, c := range f.Policy.Channels() {
+		past, err := book.Recall(ctx, i.about(c.Name), f.now())
+		if err != nil {
+			return err
+		}
+		if past.Untold {
+			f.log.untold(ctx, i, c.Name)
+		}
+	}
+	return nil
 }
 
 // abandon ends an act that was begun and is too late by now. Where it is seen to
@@ -124,7 +140,7 @@ func (f *function) check(ctx context.Context, i *incident) error {
 	case i.Decision.Verdict == rules.Grant && errors.As(err, &transient):
 		return err
 	default:
-		i.Obstacle = remediate.Answer{Cause: causeUnread, Why: "live state could not be read"}
+		i.Obstacle = remediate.Answer{Cause: brief.Unread, Why: "live state could not be read"}
 		i.record.Error = err.Error()
 	}
 	return nil

@@ -4,12 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"hash/crc32"
-	"strings"
 
 	"cloud.google.com/go/compute/metadata"
-	secretmanager "cloud.google.com/go/secretmanager/apiv1"
-	"cloud.google.com/go/secretmanager/apiv1/secretmanagerpb"
 
 	"github.com/pullfix/pullfix/audit"
 	"github.com/pullfix/pullfix/iam"
@@ -34,7 +30,7 @@ type clients struct {
 	recorder lazy.Value[recorder]
 	store    lazy.Value[*ledger.Ledger]
 	closing  func() error // of the ledger's connection
-	channel  lazy.Value[*notify.Slack]
+	tries    notify.Tries
 	account  lazy.Value[iam.Principal]
 	project  lazy.Value[string]
 }
@@ -47,6 +43,7 @@ func newClients(s settings.Settings, calls retry.Calls) *clients {
 		ancestry: &remediate.Ancestry{Projects: projects, Folders: google.Folders, Calls: calls},
 		checker:  &remediate.Checker{Registry: google.Registry, Services: google.Policies, Projects: projects, Calls: calls},
 		granter:  &remediate.Granter{Services: google.Policies, Calls: calls},
+		tries:    notify.DefaultTries,
 	}
 }
 
@@ -106,6 +103,17 @@ func (c *clients) ownProject(ctx context.Context) (string, error) {
 	})
 }
 
+// home is the project in whose log the record is; unknown where it is in none.
+func (c *clients) home(ctx context.Context) (p iam.Project) {
+	if c.settings.AuditFile != "" {
+		return p
+	}
+	if id, err := c.ownProject(ctx); err == nil {
+		p, _ = iam.ParseProject(id)
+	}
+	return p
+}
+
 // self returns pullfix's own account; unknown where it has none.
 func (c *clients) self(ctx context.Context) (iam.Principal, error) {
 	if !c.settings.Deployed {
@@ -120,44 +128,9 @@ func (c *clients) self(ctx context.Context) (iam.Principal, error) {
 	})
 }
 
-func (c *clients) send(ctx context.Context, m notify.Message) error {
-	channel, err := c.channel.Get(func() (*notify.Slack, error) {
-		webhook, version := c.settings.Slack.Value()
-		if version != "" {
-			var err error
-			if webhook, err = c.secret(ctx, version); err != nil {
-				return nil, fmt.Errorf("slack webhook: %w", err)
-			}
-		}
-		return notify.NewSlack(strings.TrimSpace(webhook))
-	})
-	if err != nil {
-		return err
-	}
-	if err = channel.Send(ctx, m); err != nil {
-		c.channel.Forget() // the webhook may have been replaced
-	}
-	return err
-}
-
-// secret reads a secret version and holds its checksum against its bytes.
-func (c *clients) secret(ctx context.Context, version string) (string, error) {
-	ctx, cancel := context.WithTimeout(ctx, retry.Default.Timeout)
-	defer cancel()
-	client, err := secretmanager.NewClient(ctx, c.settings.Options()...)
-	if err != nil {
-		return "", err
-	}
-	got, err := client.AccessSecretVersion(ctx, &secretmanagerpb.AccessSecretVersionRequest{Name: version})
-	if err = errors.Join(err, client.Close()); err != nil {
-		return "", fmt.Errorf("read %s: %w", version, err)
-	}
-	payload := got.GetPayload()
-	sum := int64(crc32.Checksum(payload.GetData(), crc32.MakeTable(crc32.Castagnoli)))
-	if payload.DataCrc32C != nil && payload.GetDataCrc32C() != sum {
-		return "", fmt.Errorf("read %s: the checksum does not match its bytes", version)
-	}
-	return string(payload.GetData()), nil
+// deliver sends a message to a channel, again where that may help.
+func (c *clients) deliver(ctx context.Context, channel string, m notify.Message, thread string) (first string, err error) {
+	return notify.Deliver(ctx, c.settings.Senders[channel], c.tries, m, thread)
 }
 
 // close releases the connections.

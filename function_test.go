@@ -26,6 +26,7 @@ import (
 	"github.com/pullfix/pullfix/emulator/emulatortest"
 	"github.com/pullfix/pullfix/internal/retry"
 	"github.com/pullfix/pullfix/internal/settings"
+	"github.com/pullfix/pullfix/notify"
 )
 
 var update = flag.Bool("update", false, "write what the stories expect anew")
@@ -66,6 +67,10 @@ var now = time.Date(2026, 3, 4, 5, 10, 0, 0, time.UTC)
 // quick calls wait less than those of a real function.
 var quick = retry.Calls{
 	Timeout: 5 * time.Second, Attempts: 3, Backoff: gax.Backoff{Initial: time.Millisecond, Max: 2 * time.Millisecond},
+}
+
+var quickTries = notify.Tries{
+	Timeout: 2 * time.Second, Attempts: 3, Backoff: gax.Backoff{Initial: time.Millisecond, Max: 2 * time.Millisecond, Multiplier: 2},
 }
 
 // stage is a function with everything around it.
@@ -116,6 +121,7 @@ func stageAt(t testing.TB, story *txtar.Archive, cloud *emulator.Cloud, address 
 	s.function = newFunction(set, s.log)
 	s.function.now = func() time.Time { return now }
 	s.function.clients = newClients(set, quick)
+	s.function.tries = quickTries
 	server := httptest.NewServer(s.function)
 	s.url, s.client = server.URL, server.Client()
 	t.Cleanup(func() {

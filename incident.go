@@ -12,6 +12,7 @@ import (
 
 	"github.com/pullfix/pullfix/audit"
 	"github.com/pullfix/pullfix/iam"
+	"github.com/pullfix/pullfix/internal/brief"
 	"github.com/pullfix/pullfix/internal/retry"
 	"github.com/pullfix/pullfix/internal/ruling"
 	"github.com/pullfix/pullfix/ledger"
@@ -27,6 +28,7 @@ type incident struct {
 	asked    ruling.Facts
 	record   audit.Record
 	key      string    // of the event and the finding as the entry has them, the same in every delivery
+	insertID string    // of the entry, "" where it has none
 	sentence string    // the decision's reason
 	dated    time.Time // of the entry
 	audited  bool      // the entry is of an audit log
@@ -37,18 +39,8 @@ type incident struct {
 	self     iam.Principal
 }
 
-// Causes besides those that remediate has. An obstacle from the finding carries
-// its own word.
-const (
-	causeTooOld     remediate.Cause = "too-old"
-	causeBudget     remediate.Cause = "budget"
-	causeUnreadable remediate.Cause = "unreadable"
-	causeUnread     remediate.Cause = "check-failed" // no rule lifts it: nothing is known
-	causeRecovered  remediate.Cause = "recovered"    // an earlier delivery made the change, and was cut off
-)
-
 func newIncident(policy *rules.Policy, self iam.Principal, d delivery, event parse.Event, finding parse.Finding) *incident {
-	i := &incident{Ruling: ruling.New(finding, self), asked: ruling.FactsOf(finding), dated: event.At, audited: event.Audit, self: self}
+	i := &incident{Ruling: ruling.New(finding, self), asked: ruling.FactsOf(finding), insertID: event.ID, dated: event.At, audited: event.Audit, self: self}
 	i.record = audit.Record{
 		Phase: audit.PhaseDecision,
 		Event: bounded(cmp.Or(event.ID, d.id)), Log: bounded(event.Log), At: recordTime(d, event.At),
@@ -101,7 +93,7 @@ func bounded(name string) string {
 func unreadable(policy *rules.Policy, d delivery, err error) *incident {
 	const sentence = "the log entry could not be read, and another delivery would not change that"
 	i := &incident{
-		sentence: sentence, Ruling: ruling.Ruling{Obstacle: remediate.Answer{Cause: causeUnreadable, Why: err.Error()}},
+		sentence: sentence, Ruling: ruling.Ruling{Obstacle: remediate.Answer{Cause: brief.Unreadable, Why: err.Error()}},
 		record: audit.Record{
 			Phase: audit.PhaseDecision, Event: bounded(d.id), At: d.published, Verdict: rules.Alert.String(), Mode: policy.Mode().String(),
 			PolicyDigest: policy.Digest(), Reason: sentence,
@@ -116,7 +108,7 @@ func unreadable(policy *rules.Policy, d delivery, err error) *incident {
 func tripped(policy *rules.Policy, trip ledger.Trip) *incident {
 	const sentence = "everything is observed until somebody runs pullfix rearm"
 	i := &incident{
-		sentence: sentence, Ruling: ruling.Ruling{Obstacle: remediate.Answer{Cause: causeBudget, Why: usedUp(policy.Limits().GrantsPerHour)}},
+		sentence: sentence, Ruling: ruling.Ruling{Obstacle: remediate.Answer{Cause: brief.Budget, Why: usedUp(policy.Limits().GrantsPerHour)}},
 		record: audit.Record{
 			Phase: audit.PhaseDecision, Event: fmt.Sprintf("trip-%d-%s", trip.Epoch, trip.At.UTC().Format(time.RFC3339)), At: trip.At,
 			Verdict: rules.Alert.String(), Mode: rules.Observe.String(), PolicyDigest: policy.Digest(), Reason: sentence,
@@ -153,7 +145,7 @@ func (i *incident) old(now time.Time, maxAge time.Duration) bool {
 func (i *incident) expire(now time.Time, maxAge time.Duration) {
 	i.Decision = rules.Decision{Verdict: rules.Ignore}
 	i.record.Verdict, i.record.Rule, i.record.Outcome, i.sentence = rules.Ignore.String(), "", "", "no rule is asked about it"
-	i.Obstacle = remediate.Answer{Cause: causeTooOld, Why: fmt.Sprintf("the entry is %s old, and nothing is done after %s",
+	i.Obstacle = remediate.Answer{Cause: brief.TooOld, Why: fmt.Sprintf("the entry is %s old, and nothing is done after %s",
 		now.Sub(i.dated).Round(time.Second), maxAge)}
 }
 
@@ -206,7 +198,7 @@ func (i *incident) refuse() {
 }
 
 func (i *incident) overBudget(perHour int) {
-	i.Obstacle = remediate.Answer{Cause: causeBudget, Why: usedUp(perHour)}
+	i.Obstacle = remediate.Answer{Cause: brief.Budget, Why: usedUp(perHour)}
 	i.record.Outcome = audit.OutcomeObserved
 }
 
@@ -254,7 +246,7 @@ func (i *incident) applied(change remediate.Change, err error) {
 func (i *incident) recovered() {
 	i.record.Verdict = rules.Grant.String()
 	i.applied(remediate.Change{Made: true}, nil)
-	i.Obstacle = remediate.Answer{Cause: causeRecovered, Why: "an earlier delivery of the event made the change, and was cut off before its result was recorded"}
+	i.Obstacle = remediate.Answer{Cause: brief.Recovered, Why: "an earlier delivery of the event made the change, and was cut off before its result was recorded"}
 	i.settle()
 }
 
@@ -268,4 +260,11 @@ func (i *incident) resume(ended string) error {
 		i.Obstacle.Why = strings.TrimSuffix(i.record.Reason, "; "+i.sentence)
 	}
 	return nil
+}
+
+// told is what people are told about.
+func (i *incident) told() brief.Case {
+	return brief.Case{
+		Ruling: i.Ruling, Record: i.record, Sentence: i.sentence, Key: i.key, InsertID: i.insertID, Dated: i.dated, Unplaced: i.unplaced != "",
+	}
 }

@@ -50,7 +50,7 @@ func TestTooLate(t *testing.T) {
 // log says so as an error, because nobody else will.
 func TestNobodyCouldBeTold(t *testing.T) {
 	story, entry := load(t, "not-allowed")
-	story.Files = append(story.Files, txtar.File{Name: "slack answers", Data: []byte("404 404\n")})
+	story.Files = append(story.Files, txtar.File{Name: "slack answers", Data: []byte(strings.Repeat("500 ", 6))})
 	s := newStage(t, story)
 	for range 2 {
 		if status := s.send(t, "1", "binary", entry); status != http.StatusInternalServerError {

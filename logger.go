@@ -2,13 +2,14 @@ package pullfix
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"log/slog"
 	"time"
 
+	"github.com/pullfix/pullfix/internal/brief"
 	"github.com/pullfix/pullfix/internal/retry"
 	"github.com/pullfix/pullfix/internal/settings"
-	"github.com/pullfix/pullfix/notify"
 	"github.com/pullfix/pullfix/rules"
 )
 
@@ -51,18 +52,18 @@ var severities = map[slog.Level]string{
 // decision tells what became of an incident. Where no channel would tell
 // anybody, the line is the alert, with the command to run.
 func (l *logger) decision(ctx context.Context, i *incident, alone bool) {
-	r, level := i.record, slog.LevelInfo
+	r, c, level := i.record, i.told(), slog.LevelInfo
 	attrs := []slog.Attr{
 		slog.String("event", r.Event), slog.String("kind", r.Kind), slog.String("verdict", r.Verdict),
 		slog.String("outcome", r.Outcome), slog.String("cause", string(i.Obstacle.Cause)), slog.String("rule", r.Rule),
 		slog.String("reason", r.Reason), slog.String("principal", r.Principal), slog.String("resource", r.Resource),
 	}
-	if i.tone() == notify.ActNow && r.Verdict != rules.Ignore.String() {
+	if c.Tone().Urgent() && r.Verdict != rules.Ignore.String() {
 		level = slog.LevelWarn
 	}
 	if alone {
-		m := i.message(0)
-		attrs = append(attrs, slog.String("gcloud", m.Gcloud), slog.String("terraform", m.Terraform))
+		m := c.Message(0, 1)
+		attrs = append(attrs, slog.String("next", m.Next), slog.String("gcloud", m.Gcloud), slog.String("terraform", m.Terraform))
 		if level == slog.LevelWarn {
 			level = slog.LevelError
 		}
@@ -70,8 +71,10 @@ func (l *logger) decision(ctx context.Context, i *incident, alone bool) {
 	if r.Error != "" {
 		attrs = append(attrs, slog.String("error", r.Error))
 	}
-	l.lines.LogAttrs(ctx, level, i.title()+": "+i.why(), attrs...)
+	l.lines.LogAttrs(ctx, level, headline(c), attrs...)
 }
+
+func headline(c brief.Case) string { return c.Title() + ": " + c.Why() }
 
 // trouble tells of something that went wrong and changes nothing for the event.
 func (l *logger) trouble(ctx context.Context, i *incident, what string, err error) {
@@ -80,15 +83,23 @@ func (l *logger) trouble(ctx context.Context, i *incident, what string, err erro
 
 // unsure tells that an instance ended while it was about to tell somebody. To
 // tell again could be the second time, so this line is the alert.
-func (l *logger) unsure(ctx context.Context, i *incident) {
-	l.lines.LogAttrs(ctx, slog.LevelError, "it is not known whether somebody was told: "+i.title()+": "+i.why(), slog.String("event", i.record.Event))
+func (l *logger) unsure(ctx context.Context, i *incident, channel string) {
+	l.lines.LogAttrs(ctx, slog.LevelError, "it is not known whether somebody was told: "+headline(i.told()),
+		slog.String("event", i.record.Event), slog.String("channel", channel))
+}
+
+// undelivered tells that a channel refuses a message for good. The line is the
+// alert.
+func (l *logger) undelivered(ctx context.Context, i *incident, channel string, err error) {
+	l.lines.LogAttrs(ctx, slog.LevelError, fmt.Sprintf("channel %q was not told: %s", channel, headline(i.told())),
+		slog.String("event", i.record.Event), slog.String("channel", channel), slog.String("error", err.Error()))
 }
 
 // untold tells that nobody could be told of an event for as long as it was
 // young enough. The line is the alert.
-func (l *logger) untold(ctx context.Context, i *incident) {
-	l.lines.LogAttrs(ctx, slog.LevelError, "nobody could be told, and the event is too old now: "+i.title()+": "+i.why(),
-		slog.String("event", i.record.Event), slog.String("principal", i.record.Principal), slog.String("resource", i.record.Resource))
+func (l *logger) untold(ctx context.Context, i *incident, channel string) {
+	l.lines.LogAttrs(ctx, slog.LevelError, "nobody could be told, and the event is too old now: "+headline(i.told()),
+		slog.String("event", i.record.Event), slog.String("channel", channel), slog.String("principal", i.record.Principal), slog.String("resource", i.record.Resource))
 }
 
 // retry tells that an event could not be finished and must come again.

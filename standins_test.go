@@ -62,22 +62,66 @@ func (s *slackServer) take(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	var m struct {
-		Text   string
-		Blocks []struct{ Text struct{ Text string } }
-	}
-	if err := json.NewDecoder(r.Body).Decode(&m); err != nil {
+	var m slackMessage
+	if err := json.NewDecoder(r.Body).Decode(&m); err != nil || len(m.Blocks) == 0 {
 		http.Error(w, "invalid_payload", http.StatusBadRequest)
 		return
 	}
-	text := m.Text
-	for _, b := range m.Blocks[1:] {
-		if b.Text.Text != "" {
-			text += "\n" + b.Text.Text
-		}
-	}
-	s.messages = append(s.messages, text)
+	s.messages = append(s.messages, m.shown())
 	_, _ = io.WriteString(w, "ok")
+}
+
+// slackMessage is what is read of a message
+// (https://docs.slack.dev/reference/block-kit/blocks).
+type slackMessage struct {
+	Blocks []slackBlock
+}
+
+type slackBlock struct {
+	Type     string
+	Text     slackText
+	Fields   []slackBlock
+	Elements []slackBlock
+	URL      string
+}
+
+// slackText is a text or an object that holds one.
+type slackText string
+
+func (t *slackText) UnmarshalJSON(data []byte) error {
+	var text string
+	if json.Unmarshal(data, &text) == nil {
+		*t = slackText(text)
+		return nil
+	}
+	var object struct{ Text string }
+	err := json.Unmarshal(data, &object)
+	*t = slackText(object.Text)
+	return err
+}
+
+// shown is the message as somebody reads it, with buttons in brackets.
+func (m slackMessage) shown() string {
+	var text strings.Builder
+	for _, b := range m.Blocks {
+		text.WriteString(b.shown())
+	}
+	return strings.TrimRight(text.String(), "\n")
+}
+
+func (b slackBlock) shown() string {
+	text := string(b.Text)
+	for _, part := range append(b.Fields, b.Elements...) {
+		text += part.shown()
+	}
+	switch {
+	case b.URL != "":
+		return "[" + text + "]\n"
+	case b.Type == "text", b.Type == "rich_text", b.Type == "section" && len(b.Fields) > 0, b.Type == "actions", b.Type == "context":
+		return text
+	default:
+		return strings.ReplaceAll(text, "*\n", "* ") + "\n"
+	}
 }
 
 func (s *slackServer) told() string {

@@ -26,6 +26,7 @@ const (
 	PhaseIntent   = "intent"
 	PhaseResult   = "result"
 	PhaseDecision = "decision"
+	PhaseNotice   = "notice" // a channel refused for good to tell about what was decided; the reason names it
 )
 
 // The outcomes of a grant, and of its undoing.
@@ -44,7 +45,7 @@ const CauseUndo = "undo"
 
 // Record is one line of the compliance record. What is not known is "".
 type Record struct {
-	Phase         string    `json:"phase"`          // intent, result or decision
+	Phase         string    `json:"phase"`          // intent, result, decision or notice
 	Event         string    `json:"event"`          // insertId of the log entry, or the id of the message that carried it
 	Log           string    `json:"log"`            // logName of the log entry
 	At            time.Time `json:"at"`             // timestamp of the log entry
@@ -92,6 +93,8 @@ func (r Record) ID() string {
 	switch {
 	case r.Outcome == OutcomeFailed:
 		return r.hash(OutcomeFailed)
+	case r.Phase == PhaseNotice:
+		return r.hash(PhaseNotice + " " + r.Reason)
 	case r.Phase == PhaseDecision:
 		return r.hash(strings.Join([]string{PhaseDecision, r.Verdict, r.Outcome, r.Cause}, " "))
 	default:

@@ -23,7 +23,7 @@ import (
 const checks = "checks.md"
 
 // told are the packages whose words stand in alerts and records.
-var told = []string{".", "parse", "remediate", "internal/ruling", "audit", "cmd/pullfix"}
+var told = []string{".", "parse", "remediate", "internal/ruling", "internal/brief", "audit", "cmd/pullfix"}
 
 // sources parses the code of the packages, without their tests.
 func sources(t *testing.T) []*ast.File {

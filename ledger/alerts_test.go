@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-var due = Claim{Due: true}
+var first = Claim{Due: true, Count: 1}
 
 func eventIsRemembered(_ *testing.T, w *world) {
 	all := w.instances(2)
@@ -57,46 +57,46 @@ func endWithAGrantStands(_ *testing.T, w *world) {
 
 func claimIsDueOnce(_ *testing.T, w *world) {
 	all := w.instances(3)
-	w.claim(all[0], "p", "a", 0, due) // the first is told at once
+	w.claim(all[0], "p", "a", 0, first) // the first is told at once
 	w.told(all[0], "p", "a", time.Second)
 	w.claim(all[1], "p", "a", time.Second, Claim{}) // and not again when it comes again
 	w.claim(all[1], "p", "b", time.Hour, Claim{})
 	w.claim(all[2], "p", "b", time.Hour, Claim{}) // counted once
 	w.claim(all[2], "p", "c", 2*time.Hour, Claim{})
-	w.claim(all[0], "p", "d", every, Claim{Due: true, Missed: 2})
+	w.claim(all[0], "p", "d", every, Claim{Due: true, Missed: 2, Count: 4})
 	w.told(all[0], "p", "d", every)
 	w.claim(all[1], "p", "e", every+time.Hour, Claim{})
-	w.claim(all[1], "p", "f", 2*every, Claim{Due: true, Missed: 1}) // since the last telling
+	w.claim(all[1], "p", "f", 2*every, Claim{Due: true, Missed: 1, Count: 6}) // since the last telling
 	w.told(all[1], "p", "f", 2*every)
 	w.claim(all[2], "p", "g", 3*every-time.Hour, Claim{})
-	w.claim(all[2], "p", "g", 3*every, due) // it comes again and is no other event of its own
+	w.claim(all[2], "p", "g", 3*every, Claim{Due: true, Count: 7}) // it comes again and is no other event of its own
 	w.told(all[2], "p", "g", 3*every)
 	w.claim(all[1], "p", "h", 4*every-time.Hour, Claim{})
-	w.claim(all[0], "p", "i", 10*every, due) // long forgotten
-	w.claim(all[0], "another problem", "j", 10*every, due)
+	w.claim(all[0], "p", "i", 10*every, first) // long forgotten
+	w.claim(all[0], "another problem", "j", 10*every, first)
 }
 
 func releaseMakesDueAgain(_ *testing.T, w *world) {
 	all := w.instances(2)
-	w.claim(all[0], "p", "a", 0, due)
+	w.claim(all[0], "p", "a", 0, first)
 	w.claim(all[1], "p", "b", time.Second, Claim{})
 	for range 2 {
 		w.release(all[0], "p", "a", 2*time.Second)
 	}
-	w.claim(all[1], "p", "a", time.Minute, Claim{Due: true, Missed: 1})
+	w.claim(all[1], "p", "a", time.Minute, Claim{Due: true, Missed: 1, Count: 2})
 	w.told(all[1], "p", "a", time.Minute)
 	w.release(all[1], "p", "a", time.Minute) // it was told
 	w.claim(all[1], "p", "a", time.Minute, Claim{})
 	w.claim(all[1], "p", "c", time.Hour, Claim{})
 	later := every + time.Minute
 	for range 2 {
-		w.claim(all[0], "p", "d", later, Claim{Due: true, Missed: 1})
+		w.claim(all[0], "p", "d", later, Claim{Due: true, Missed: 1, Count: 4})
 		w.release(all[0], "p", "of another event", later)
 		w.release(all[0], "another problem", "d", later)
 		w.claim(all[1], "p", "d", later, Claim{Unsure: true})
 		w.release(all[0], "p", "d", later)
 	}
-	w.claim(all[1], "p", "c", later, due) // the one that was counted is told
+	w.claim(all[1], "p", "c", later, Claim{Due: true, Count: 3}) // the one that was counted is told
 	w.told(all[1], "p", "c", later)
 	w.claim(all[0], "p", "d", later, Claim{})
 }
@@ -104,7 +104,7 @@ func releaseMakesDueAgain(_ *testing.T, w *world) {
 func untoldIsKnown(_ *testing.T, w *world) {
 	all := w.instances(2)
 	untold, told := Past{Untold: true}, Past{}
-	w.claim(all[0], "p", "a", 0, due)
+	w.claim(all[0], "p", "a", 0, first)
 	w.past(all[1], "a", noon, Past{})
 	for range 2 {
 		w.release(all[0], "p", "a", 0)
@@ -113,23 +113,23 @@ func untoldIsKnown(_ *testing.T, w *world) {
 	ahead, err := all[1].Prepare(w.Context(), "a", noon)
 	w.must(err)
 	w.want("prepared", ahead, untold)
-	w.claim(all[1], "p", "a", 0, due)
+	w.claim(all[1], "p", "a", 0, first)
 	w.past(all[0], "a", noon, untold) // not yet
 	w.told(all[1], "p", "a", 0)
 	w.release(all[0], "p", "a", 0)
 	w.past(all[0], "a", noon, told)
 
 	// Another event of the problem is told, and says that this one was missed.
-	w.claim(all[0], "q", "b", 0, due)
+	w.claim(all[0], "q", "b", 0, first)
 	w.claim(all[1], "q", "c", 0, Claim{})
 	w.release(all[0], "q", "b", 0)
-	w.claim(all[1], "q", "c", 0, due)
+	w.claim(all[1], "q", "c", 0, first)
 	w.past(all[0], "b", noon, untold)
 	w.claim(all[0], "q", "b", 0, Claim{})
 	w.past(all[0], "b", noon, told)
 	w.release(all[1], "q", "c", 0)
 	w.past(all[0], "c", noon, untold)
-	w.claim(all[0], "q", "b", 0, Claim{Due: true, Missed: 1})
+	w.claim(all[0], "q", "b", 0, Claim{Due: true, Missed: 1, Count: 2})
 	w.told(all[0], "q", "b", 0)
 	w.claim(all[1], "q", "c", 0, Claim{})
 	w.past(all[0], "c", noon, told) // it was counted before it was due
@@ -139,23 +139,23 @@ func untoldIsKnown(_ *testing.T, w *world) {
 
 func neverConfirmed(_ *testing.T, w *world) {
 	all := w.instances(3)
-	w.claim(all[0], "p", "a", 0, due)
+	w.claim(all[0], "p", "a", 0, first)
 	w.claim(all[1], "p", "b", sendTime-time.Second, Claim{})
 	w.claim(all[1], "p", "a", sendTime, Claim{Unsure: true})
-	w.claim(all[1], "p", "c", sendTime, Claim{Due: true, Missed: 1})
+	w.claim(all[1], "p", "c", sendTime, Claim{Due: true, Missed: 1, Count: 3})
 	// The first instance was only slow. What it says is of its own event.
 	w.release(all[0], "p", "a", sendTime+time.Second)
 	w.claim(all[2], "p", "d", sendTime+time.Second, Claim{})
 	w.told(all[1], "p", "c", sendTime+time.Second)
 	w.claim(all[2], "p", "a", sendTime+time.Minute, Claim{}) // it is due again, when it is time
-	w.claim(all[2], "p", "e", sendTime+every, Claim{Due: true, Missed: 2})
+	w.claim(all[2], "p", "e", sendTime+every, Claim{Due: true, Missed: 2, Count: 5})
 	w.release(all[2], "p", "e", sendTime+every)
-	w.claim(all[2], "p", "a", sendTime+every, Claim{Due: true, Missed: 1})
+	w.claim(all[2], "p", "a", sendTime+every, Claim{Due: true, Missed: 1, Count: 4})
 }
 
 func toldOnce(_ *testing.T, w *world) {
 	all := w.instances(4)
-	w.claim(all[0], "p", "a", 0, due)
+	w.claim(all[0], "p", "a", 0, first)
 	w.claim(all[1], "another problem", "a", 0, Claim{Unsure: true})
 	w.told(all[0], "p", "a", 0)
 	w.claim(all[1], "another problem", "a", 0, Claim{})
@@ -172,7 +172,7 @@ func toldOnce(_ *testing.T, w *world) {
 		}
 		got[c]++
 	})
-	w.want("claims", got, map[Claim]int{due: 1, {Unsure: true}: 19})
+	w.want("claims", got, map[Claim]int{first: 1, {Unsure: true}: 19})
 }
 
 // takeOver does each step of an event by another instance than the one before.
@@ -192,10 +192,10 @@ func takeOver(_ *testing.T, w *world) {
 		w.end(another(), event, "binding", noon)
 		w.remembered(another(), "binding", noon, Grant{At: noon, Event: event})
 		w.past(another(), event, noon, Past{Begun: true, Ended: "applied"})
-		w.claim(another(), event, event, 0, due)
+		w.claim(another(), event, event, 0, first)
 		w.claim(another(), event, event, 0, Claim{Unsure: true})
 		w.release(another(), event, event, 0)
-		w.claim(another(), event, event, 0, due)
+		w.claim(another(), event, event, 0, first)
 		w.told(another(), event, event, 0)
 		w.claim(another(), event, event, 0, Claim{})
 	}
@@ -212,7 +212,7 @@ func floodIsCounted(_ *testing.T, w *world) {
 			for range 1 + n%3 { // some are delivered more than once
 				c, err := l.Claim(w.Context(), "p", prefix+event, noon.Add(after), every)
 				if err == nil && c.Due {
-					err = l.Told(w.Context(), "p", prefix+event, noon.Add(after))
+					err = l.Told(w.Context(), "p", prefix+event, "", noon.Add(after))
 					mu.Lock()
 					told++
 					mu.Unlock()
@@ -227,5 +227,5 @@ func floodIsCounted(_ *testing.T, w *world) {
 	w.want("told", told, 1)
 	flood("second-", time.Hour)
 	w.want("told", told, 1)
-	w.claim(all[0], "p", "last", every, Claim{Due: true, Missed: 2*4*perInstance - 1})
+	w.claim(all[0], "p", "last", every, Claim{Due: true, Missed: 2*4*perInstance - 1, Count: 2*4*perInstance + 1})
 }

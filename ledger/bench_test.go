@@ -79,19 +79,53 @@ func BenchmarkClaim(b *testing.B) {
 		if c, err := l.Claim(b.Context(), event, event, noon, every); err != nil || !c.Due {
 			b.Fatal(c, err)
 		}
-		if err := l.Told(b.Context(), event, event, noon); err != nil {
+		if err := l.Told(b.Context(), event, event, "", noon); err != nil {
 			b.Fatal(err)
 		}
 	}
 	calls(b, cloud, nil)
 }
 
-// BenchmarkFlood has four instances claim one problem for a new event each,
-// eighty at a time as a function does.
+// BenchmarkFlood has the instances claim one problem for a new event each.
 func BenchmarkFlood(b *testing.B) {
+	var due atomic.Int64
+	flood(b, func(l *Ledger, event string) error {
+		c, err := l.Claim(b.Context(), "p", event, noon, every)
+		if c.Due {
+			due.Add(1)
+		}
+		return err
+	})
+	if due.Load() != 1 {
+		b.Errorf("%d were due, want 1", due.Load())
+	}
+}
+
+// BenchmarkAdmit asks for new events. Almost all are refused.
+func BenchmarkAdmit(b *testing.B) {
+	flood(b, func(l *Ledger, event string) error {
+		_, err := l.Admit(b.Context(), "channel", event, noon, 20, window)
+		return err
+	})
+}
+
+// BenchmarkHeldFlood is all that is called for a new event of a new problem.
+// Almost all are part of the summary.
+func BenchmarkHeldFlood(b *testing.B) {
+	c := newChannel(20)
+	flood(b, func(l *Ledger, event string) error { return c.alert(b.Context(), l, event, event, noon) })
+	if len(c.sent) > c.most+1 {
+		b.Errorf("%d were told of, want %d and a summary", len(c.sent), c.most)
+	}
+}
+
+// flood has four instances at work, each on eighty events at a time as a
+// function is.
+func flood(b *testing.B, work func(l *Ledger, event string) error) {
+	b.Helper()
 	cloud, address := emulatortest.Start(b, "")
 	store := database(b, address, 1)
-	var due, next atomic.Int64
+	var next atomic.Int64
 	var wg sync.WaitGroup
 	for k := range 4 {
 		l := New(store)
@@ -99,21 +133,14 @@ func BenchmarkFlood(b *testing.B) {
 		for range 80 {
 			wg.Go(func() {
 				for n := next.Add(1); n <= int64(b.N); n = next.Add(1) {
-					c, err := l.Claim(b.Context(), "p", fmt.Sprint(n), noon, every)
-					if err != nil {
+					if err := work(l, fmt.Sprint(n)); err != nil {
 						b.Error(err)
-					}
-					if c.Due {
-						due.Add(1)
 					}
 				}
 			})
 		}
 	}
 	wg.Wait()
-	if due.Load() != 1 {
-		b.Errorf("%d were due, want 1", due.Load())
-	}
 	calls(b, cloud, nil)
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -71,13 +72,16 @@ type outage struct {
 	sent   map[string]int
 	unsure map[string]int
 	missed int
+	thread []string // those that may have been noted last
 	trip   Trip
 
 	abandoned bool // once
 }
 
 func newOutage(t *testing.T, store Store) *outage {
-	return &outage{T: t, ledger: impatient(store), writes: map[string]bool{}, sent: map[string]int{}, unsure: map[string]int{}}
+	return &outage{
+		T: t, ledger: impatient(store), writes: map[string]bool{}, sent: map[string]int{}, unsure: map[string]int{}, thread: []string{""},
+	}
 }
 
 // Those of the first write and the first message about an event.
@@ -136,9 +140,17 @@ func (o *outage) tell(n int, event string, now time.Time) error {
 		o.sent["failed"]++
 		return errors.Join(errSending, l.Release(ctx, "p", event, now))
 	}
+	if c.Count != n+1 || !slices.Contains(o.thread, c.Thread) {
+		o.Errorf("%s: got number %d in thread %q, want number %d in one of %q", event, c.Count, c.Thread, n+1, o.thread)
+	}
 	o.sent[event]++
 	o.missed += c.Missed
-	return l.Told(ctx, "p", event, now)
+	if err := l.Told(ctx, "p", event, event, now); err != nil {
+		o.thread = append(o.thread, event)
+		return err
+	}
+	o.thread = []string{event}
+	return nil
 }
 
 // run delivers six events, each until it is handled, and rearms the budget.
@@ -258,8 +270,10 @@ func TestStoreIsDown(t *testing.T) {
 		"rearm":      func() error { _, err := l.Rearm(ctx, noon); return err },
 		"remembered": func() error { _, err := l.Remembered(ctx, "a", noon); return err },
 		"claim":      func() error { _, err := l.Claim(ctx, "p", "a", noon, every); return err },
-		"told":       func() error { return l.Told(ctx, "p", "a", noon) },
+		"told":       func() error { return l.Told(ctx, "p", "a", "thread", noon) },
 		"release":    func() error { return l.Release(ctx, "p", "a", noon) },
+		"withhold":   func() error { return l.Withhold(ctx, "p", "a", noon) },
+		"admit":      func() error { _, err := l.Admit(ctx, "c", "a", noon, 20, time.Minute); return err },
 	} {
 		if err := call(); !errors.As(err, new(*retry.Transient)) || status.Code(err) != codes.PermissionDenied {
 			t.Errorf("%s: got %v, want the store's error, so that the event comes again", name, err)
@@ -328,7 +342,7 @@ func contextEnds(t *testing.T, order []string, after time.Duration) {
 		"c": func() { w.told(l, "p", "a", 0) },
 	}
 	var wg sync.WaitGroup
-	wg.Go(func() { w.claim(l, "p", "a", 0, due) })
+	wg.Go(func() { w.claim(l, "p", "a", 0, first) })
 	for _, name := range order {
 		synctest.Wait()
 		wg.Go(calls[name])
@@ -341,7 +355,11 @@ func contextEnds(t *testing.T, order []string, after time.Duration) {
 	w.claim(l, "p", "a", every, Claim{}) // it was told
 	again, err := l.Claim(t.Context(), "p", "b", noon.Add(every), every)
 	w.must(err)
-	w.want(fmt.Sprintf("%v after %s: again, after %+v", order, after, got), again, Claim{Due: !leads, Unsure: leads})
+	want := Claim{Due: true, Count: 2}
+	if leads {
+		want = Claim{Unsure: true}
+	}
+	w.want(fmt.Sprintf("%v after %s: again, after %+v", order, after, got), again, want)
 }
 
 // A store that hangs is not waited for once for each hundred.

@@ -1,7 +1,8 @@
 // Package ledger keeps what must hold across events and instances: how many
 // grants were made in the last hour, which events were begun and how they
-// ended, and who was told about which problem. Names and times come in; what is
-// known, and whose turn it is, goes out, as soon as a [Store] has it.
+// ended, who was told about which problem, and how many messages a channel may
+// still get. Names and times come in; what is known, and whose turn it is, goes
+// out, as soon as a [Store] has it.
 //
 // Every change is one load of some documents, a pure function of them, and one
 // save that fails where one of them has changed. It then runs again. A save

@@ -45,11 +45,22 @@ func TestWhatAnotherBeganMeanwhileIsLeft(t *testing.T) {
 	w.made(other, "b", noon, 2)
 	w.tripped(other, "c", noon, 2, Trip{At: noon})
 
-	w.claim(l, "p", "a", 0, due)
-	store.others = func() { w.claim(other, "p", "a", 0, due) }
+	w.claim(l, "p", "a", 0, first)
+	store.others = func() { w.claim(other, "p", "a", 0, first) }
 	w.release(l, "p", "a", 0)
 	w.claim(l, "p", "a", 0, Claim{Unsure: true})
 	w.told(other, "p", "a", 0)
+
+	w.claim(l, "q", "b", 0, first)
+	store.others = func() { w.claim(other, "q", "b", 0, first) }
+	w.withhold(l, "q", "b", 0)
+	w.claim(l, "q", "b", 0, Claim{Unsure: true})
+	store.others = func() {
+		w.claim(other, "q", "c", every, Claim{Due: true, Count: 2, Thread: "thread"})
+		w.toldIn(other, "q", "c", "another", every)
+	}
+	w.toldIn(l, "q", "b", "thread", 0)
+	w.claim(other, "q", "d", 2*every, Claim{Due: true, Count: 3, Thread: "another"})
 
 	store.others = func() { w.tripped(other, "d", noon.Add(time.Hour), 0, Trip{At: noon.Add(time.Hour), Epoch: 1}) }
 	lifted, err := l.Rearm(t.Context(), noon)

@@ -3,8 +3,6 @@ package ledger
 import (
 	"context"
 	"fmt"
-	"maps"
-	"slices"
 	"testing"
 	"time"
 
@@ -309,122 +307,6 @@ func TestBudgetModel(t *testing.T) {
 				perHour = rapid.IntRange(0, 12).Draw(t, "per hour")
 				clear(m.prepared) // a policy is read when a process starts
 			},
-		})
-	})
-}
-
-// alertsModel remembers every event of the problem.
-type alertsModel struct {
-	*machine
-	problem model
-	claims  map[string]*model // by event: the problem as it was before
-	told    map[string]bool
-	untold  map[string]bool
-}
-
-// model is a problem: untold are its events that came untold, reported those
-// of them that a telling spoke of.
-type model struct {
-	event            string // claimed last
-	at, until        time.Time
-	confirmed        bool
-	untold, reported map[string]bool
-}
-
-func (m *alertsModel) claim() {
-	event := m.event()
-	var got Claim
-	failed := false
-	m.through(func(l *Ledger) (err error) {
-		got, err = l.Claim(m.Context(), "p", event, m.now, every)
-		failed = failed || err != nil
-		return err
-	})
-	if want := m.expect(event); got != want {
-		m.Fatalf("claim of %s at %s: got %+v, want %+v", event, m.now, got, want)
-	}
-	if failed && got.Due && m.recall(event).Untold { // the first claim was saved, and released
-		m.untold[event] = true
-	}
-}
-
-func (m *alertsModel) recall(event string) (past Past) {
-	m.through(func(l *Ledger) (err error) {
-		past, err = l.Recall(m.Context(), event, m.now)
-		return err
-	})
-	return past
-}
-
-func (m *alertsModel) past() {
-	event := m.event()
-	if past := m.recall(event); past.Untold != m.untold[event] {
-		m.Fatalf("event %s: got %+v, want untold %t", event, past, m.untold[event])
-	}
-}
-
-func (m *alertsModel) expect(event string) Claim {
-	if _, claimed := m.claims[event]; claimed || m.told[event] {
-		return Claim{Unsure: claimed}
-	}
-	p, age := &m.problem, m.now.Sub(m.problem.at)
-	known := m.now.Before(p.until)
-	if known && p.event != "" && age < every && (p.confirmed || age < sendTime) {
-		p.untold[event] = true
-		delete(m.untold, event)
-		return Claim{}
-	}
-	if !known {
-		*p = model{untold: map[string]bool{}, until: m.now.Add(2 * every)}
-	}
-	missed := 0
-	for other := range p.untold {
-		if other != event && !p.reported[other] {
-			missed++
-		}
-	}
-	before := *p
-	m.claims[event] = &before
-	*p = model{event: event, at: m.now, until: m.now.Add(2 * every), untold: p.untold, reported: maps.Clone(p.untold)}
-	return Claim{Due: true, Missed: missed}
-}
-
-func (m *alertsModel) settle(told bool) {
-	if len(m.claims) == 0 {
-		m.Skip("no claim")
-	}
-	event := rapid.SampledFrom(slices.Sorted(maps.Keys(m.claims))).Draw(m.T, "claim")
-	m.through(func(l *Ledger) error {
-		if told {
-			return l.Told(m.Context(), "p", event, m.now)
-		}
-		return l.Release(m.Context(), "p", event, m.now)
-	})
-	m.untold[event] = !told
-	last := m.problem.event == event && m.now.Before(m.problem.until)
-	switch {
-	case told:
-		m.told[event] = true
-		m.problem.confirmed = m.problem.confirmed || last
-	case last:
-		untold := m.problem.untold // counted in between
-		m.problem = *m.claims[event]
-		m.problem.untold = untold
-	}
-	delete(m.claims, event)
-}
-
-func TestAlertsModel(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		m := &alertsModel{machine: newMachine(t), claims: map[string]*model{}, told: map[string]bool{}, untold: map[string]bool{}}
-		t.Repeat(map[string]func(*rapid.T){
-			"claim":   func(*rapid.T) { m.claim() },
-			"another": func(*rapid.T) { m.claim() },
-			"told":    func(*rapid.T) { m.settle(true) },
-			"release": func(*rapid.T) { m.settle(false) },
-			"recall":  func(*rapid.T) { m.past() },
-			"soon":    func(*rapid.T) { m.advance(5 * time.Minute) },
-			"later":   func(*rapid.T) { m.advance(5 * time.Hour) },
 		})
 	})
 }

@@ -145,7 +145,7 @@ func TestFirestoreDocuments(t *testing.T) {
 	w := &world{t, database(t, address, 1)}
 	l := w.instance()
 	w.granted(l, "a", noon, 20)
-	w.claim(l, "p", "a", 0, Claim{Due: true})
+	w.claim(l, "p", "a", 0, first)
 	w.claim(l, "p", "b", 0, Claim{})
 	w.end(l, "a", "binding", noon)
 	w.begin(l, "b", noon, 0)

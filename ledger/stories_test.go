@@ -49,6 +49,13 @@ var stories = []struct {
 	{"nobody is told twice about one event", toldOnce},
 	{"another instance takes over at every step", takeOver},
 	{"a flood over instances is counted exactly", floodIsCounted},
+	{"a problem that comes again is told of in its thread", threadIsKept},
+	{"a telling that comes late", lateTelling},
+	{"an event that is withheld is missed", withheldIsMissed},
+	{"an event that is withheld when its problem is forgotten", withheldTooLate},
+	{"a channel admits so many events", channelAdmits},
+	{"a channel admits as many over all instances", channelAdmitsOverInstances},
+	{"of a flood there is a summary", floodIsSummarised},
 	{"instances that contend for one document all get on", contention},
 }
 
@@ -194,7 +201,18 @@ func (w *world) claim(l *Ledger, problem, event string, after time.Duration, wan
 
 func (w *world) told(l *Ledger, problem, event string, after time.Duration) {
 	w.Helper()
-	w.must(l.Told(w.Context(), problem, event, noon.Add(after)))
+	w.must(l.Told(w.Context(), problem, event, "", noon.Add(after)))
+}
+
+// toldIn is told with a thread for the problem's later messages.
+func (w *world) toldIn(l *Ledger, problem, event, thread string, after time.Duration) {
+	w.Helper()
+	w.must(l.Told(w.Context(), problem, event, thread, noon.Add(after)))
+}
+
+func (w *world) withhold(l *Ledger, problem, event string, after time.Duration) {
+	w.Helper()
+	w.must(l.Withhold(w.Context(), problem, event, noon.Add(after)))
 }
 
 func (w *world) release(l *Ledger, problem, event string, after time.Duration) {

@@ -112,8 +112,12 @@ func after(err error) time.Duration {
 
 // wait reports false where another try after the pause would have no time.
 func (t Tries) wait(ctx context.Context, pause time.Duration) bool {
-	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) < pause+t.Timeout+t.Reserve {
-		return false
+	if deadline, ok := ctx.Deadline(); ok {
+		room, cancel := context.WithDeadline(ctx, deadline.Add(-pause-t.Timeout-t.Reserve))
+		defer cancel()
+		if room.Err() != nil {
+			return false
+		}
 	}
 	return gax.Sleep(ctx, pause) == nil
 }

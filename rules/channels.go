@@ -32,7 +32,7 @@ type Channel struct {
 	Type     ChannelType
 	Target   string    // of slack the conversation, of email the addresses
 	Secret   string    // of slack-webhook the URL, of slack the token, of email the password; "" for none
-	Server   string    // of email: smtp://user@host:587
+	Server   string    // of email smtp://user@host:587, of slack the address of its API where that is not Slack's usual one
 	From     string    // of email: the sender's address
 	Verdicts []Verdict // that it wants: of grant and alert; none for both
 	Template string    // Go template of the text; "" for pullfix's own
@@ -101,7 +101,7 @@ func (p *Policy) Problem(c Channel, key string, line int, what string) Problem {
 // channel of the type must have them.
 var channelKeys = [...]map[string]bool{
 	SlackWebhook: {},
-	Slack:        {"secret": true},
+	Slack:        {"secret": true, "server": false},
 	Email:        {"server": true, "from": true, "secret": false},
 }
 

@@ -96,6 +96,7 @@ func TestSecretsInTheFileAreNotShown(t *testing.T) {
 		"notify:\n  - {name: a, 'token' : hunter2, type: x}",
 		"notify:\n  - name: a\n    secret: [hunter2]",
 		"allow:\n  - name: a\n    secret: hunter2",
+		"notify:\n  - {name: a, server: \"smtp://u:hunter2@example.com\", type: x}",
 	} {
 		_, err := Parse("rules.yaml", []byte(header+policy))
 		if err == nil || strings.Contains(err.Error(), "hunter2") {
@@ -120,7 +121,7 @@ func TestProblemOfAChannel(t *testing.T) {
 		line int
 		want string
 	}{
-		{"target", 1, "rules.yaml:6:13: channel \"mail\": target: why\n  6 |     target: ********\n    |             ^"},
+		{"target", 1, "rules.yaml:6:13: channel \"mail\": target: why\n  6 |     target: \"nobody\"\n    |             ^"},
 		{"template", 2, "rules.yaml:11:1: channel \"mail\": template: why\n  11 |       {{.Other}}\n     | ^"},
 	} {
 		if got := p.Problem(p.Channels()[0], test.key, test.line, "why").Error(); got != test.want {

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -138,19 +137,6 @@ func (d *document) report(line, column int, format string, args ...any) {
 	}
 	p.Column = max(1, min(p.Column, utf8.RuneCountInString(p.Source)+1))
 	d.problems = append(d.problems, p)
-}
-
-// secretive finds what could be a secret, where somebody has written one into
-// the file: the rest of the line behind such a key.
-var secretive = regexp.MustCompile(`(?i)(secret|target|token|password|webhook)["']?\s*:\s*(.+)`)
-
-// masked is a line without what could be a secret, as long as it was.
-func masked(line string) string {
-	at := secretive.FindStringSubmatchIndex(line)
-	if at == nil || reference.MatchString(strings.Trim(line[at[4]:at[5]], ` "'}],`)) {
-		return line
-	}
-	return line[:at[4]] + strings.Repeat("*", utf8.RuneCountInString(line[at[4]:]))
 }
 
 // full reports whether more problems would not be kept.

@@ -175,7 +175,7 @@ var schemaRows = []struct {
 
 	{header + "notify: [$]\n", []string{
 		"{name: a, type: slack-webhook, target: env:A}", "{name: a, type: slack-webhook, target: projects/p/secrets/s/versions/latest, verdicts: [alert]}",
-		"{name: a, type: slack, target: C0123456789, secret: env:A}", `{name: a, type: slack, target: "#deploys", secret: projects/p/secrets/s/versions/1, template: "{{.Title}}"}`,
+		"{name: a, type: slack, target: C0123456789, secret: env:A}", `{name: a, type: slack, target: "#deploys", server: "https://slack-gov.com/api", secret: projects/p/secrets/s/versions/1, template: "{{.Title}}"}`,
 		"{name: a, type: email, target: a@b, server: s, from: f}", "{name: a, type: email, target: a@b, server: s, from: f, secret: env:A, verdicts: [grant, alert]}",
 	}, []string{
 		"", "{}", "word", "{name: a}", "{name: a, type: slack}", "{type: slack-webhook, target: env:A}", "{name: a, target: env:A}", "{name: a, type: slack-webhook}",

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"html"
 	"io"
 	"net"
 	"net/http"
@@ -303,21 +304,37 @@ type slackStandIn struct {
 	last   slackMessage
 }
 
-// slackMessage is what a person would see of a message: its title and the
-// first command in it.
+// slackMessage is what a person would see of a message
+// (https://docs.slack.dev/reference/block-kit/blocks/rich-text-block).
 type slackMessage struct {
 	Text   string `json:"text"`
 	Blocks []struct {
-		Text struct {
-			Text string `json:"text"`
-		} `json:"text"`
+		Elements []struct {
+			Type     string `json:"type"`
+			Elements []struct {
+				Text string `json:"text"`
+			} `json:"elements"`
+		} `json:"elements"`
 	} `json:"blocks"`
 }
 
+// line is one line of the message without its blocks: what happened, and then
+// what to do.
+func (m slackMessage) line(n int) string {
+	lines := strings.Split(m.Text, "\n")
+	if n >= len(lines) {
+		return ""
+	}
+	return html.UnescapeString(lines[n])
+}
+
+// command is the first one in the message.
 func (m slackMessage) command() string {
 	for _, b := range m.Blocks {
-		if code, ok := strings.CutPrefix(b.Text.Text, "```"); ok {
-			return strings.TrimSuffix(code, "```")
+		for _, e := range b.Elements {
+			if e.Type == "rich_text_preformatted" && len(e.Elements) == 1 {
+				return e.Elements[0].Text
+			}
 		}
 	}
 	return ""

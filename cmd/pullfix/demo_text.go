@@ -69,7 +69,10 @@ func (v demoText) event(r demoResult) {
 		return strings.Replace(line, verdict, paint(verdict), 1)
 	})
 	v.row("why", last.Reason)
-	v.row("told", cmp.Or(r.told.Text, "nobody"))
+	v.row("told", cmp.Or(r.told.line(0), "nobody"))
+	if next := r.told.line(1); next != "" {
+		v.row("to do", next)
+	}
 	v.command(r.told.command())
 	v.row("record", recordWords(r.records))
 	v.diff(r.before, r.after)

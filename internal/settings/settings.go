@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"regexp"
 	"strings"
 
 	"google.golang.org/api/option"
@@ -16,6 +15,7 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 
 	"github.com/pullfix/pullfix/iam"
+	"github.com/pullfix/pullfix/notify"
 	"github.com/pullfix/pullfix/rules"
 )
 
@@ -24,10 +24,11 @@ type Settings struct {
 	Policy    *rules.Policy
 	Project   iam.Project // that holds the record; unknown: ask the metadata server
 	AuditFile string      // path of the record; "" for Cloud Logging
-	Slack     Secret      // webhook of the channel; empty: alerts are only logged
 	Endpoint  string      // host:port of a local Google Cloud; "" for the real one
 	Deployed  bool        // on Cloud Run, with a metadata server and an account of its own
 	Firestore bool        // the ledger is there, for all instances; else in memory, for one process
+
+	Senders map[string]notify.Sender // by the names of the policy's channels
 }
 
 // Options point a client of Google Cloud's at the endpoint, where there is one.
@@ -42,40 +43,6 @@ func (s Settings) Options() []option.ClientOption {
 	}
 }
 
-// Secret is a value that must not be printed, or the Secret Manager version
-// that holds it.
-type Secret struct {
-	value   string
-	version string // projects/P/secrets/S/versions/V
-}
-
-// IsZero reports whether there is no secret.
-func (s Secret) IsZero() bool { return s == Secret{} }
-
-// Value returns the secret itself, or the Secret Manager version that holds it.
-func (s Secret) Value() (value, version string) { return s.value, s.version }
-
-// String keeps the secret out of logs and errors.
-func (s Secret) String() string { return "[redacted]" }
-
-// GoString keeps the secret out of %#v.
-func (s Secret) GoString() string { return s.String() }
-
-// MarshalText keeps the secret out of JSON.
-func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
-
-var secretVersion = regexp.MustCompile(`^projects/[^/\s]+/(locations/[^/\s]+/)?secrets/[A-Za-z0-9_-]+/versions/([0-9]+|latest)$`)
-
-func parseSecret(s string) (Secret, error) {
-	if !strings.HasPrefix(s, "projects/") {
-		return Secret{value: s}, nil
-	}
-	if !secretVersion.MatchString(s) {
-		return Secret{}, fmt.Errorf("%q: want a secret version such as projects/P/secrets/S/versions/latest", s)
-	}
-	return Secret{version: s}, nil
-}
-
 // Lookup returns the value of an environment variable, as [os.LookupEnv] does.
 type Lookup func(name string) (value string, ok bool)
 
@@ -84,9 +51,8 @@ type Lookup func(name string) (value string, ok bool)
 func Read(lookup Lookup, fallback []byte) (Settings, error) {
 	r := reader{lookup: lookup}
 	s := Settings{
-		Policy:    r.policy(fallback),
+		Policy:    r.withChannels(r.policy(fallback)),
 		AuditFile: variable(&r, "PULLFIX_AUDIT", "cloud", parseAudit),
-		Slack:     variable(&r, "PULLFIX_SLACK", "", parseSlack),
 		Endpoint:  variable(&r, "PULLFIX_ENDPOINT", "", parseEndpoint),
 		Project:   variable(&r, "PULLFIX_PROJECT", r.get("GOOGLE_CLOUD_PROJECT", ""), parseProject),
 		Deployed:  r.get("K_SERVICE", "") != "",
@@ -95,6 +61,7 @@ func Read(lookup Lookup, fallback []byte) (Settings, error) {
 	if variable(&r, "PULLFIX_MODE", "", parseMode) && s.Policy != nil {
 		s.Policy = s.Policy.Observing()
 	}
+	s.Senders = r.senders(s)
 	if s.Project.IsZero() && !s.Deployed && len(r.problems) == 0 {
 		switch {
 		case s.AuditFile == "":
@@ -182,14 +149,6 @@ func parseLedger(s string) (inFirestore bool, err error) {
 		return false, fmt.Errorf("%q: want %s or %s", s, ledgerFirestore, ledgerMemory)
 	}
 	return s == ledgerFirestore, nil
-}
-
-// parseSlack does not repeat the value in its error: it may be a secret.
-func parseSlack(s string) (Secret, error) {
-	if s != "" && !strings.HasPrefix(s, "https://") && !strings.HasPrefix(s, "http://127.0.0.1:") && !strings.HasPrefix(s, "projects/") {
-		return Secret{}, errors.New("want a webhook URL that begins with https://, or projects/P/secrets/S/versions/V")
-	}
-	return parseSecret(s)
 }
 
 func parseEndpoint(s string) (string, error) {

@@ -1,12 +1,15 @@
 package settings
 
 import (
-	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/pullfix/pullfix/rules"
 )
@@ -28,8 +31,12 @@ func TestRead(t *testing.T) {
 	if s.Project.String() != "ops" || s.AuditFile != "/tmp/x" || s.Endpoint != "127.0.0.1:8085" || !s.Deployed || s.Policy.Mode() != rules.Enforce {
 		t.Errorf("got %+v", s)
 	}
-	if value, version := s.Slack.Value(); value != "https://hooks.example.com/token" || version != "" {
-		t.Errorf("got webhook %q, version %q", value, version)
+	want := []rules.Channel{{Name: "slack", Type: rules.SlackWebhook, Secret: "env:PULLFIX_SLACK"}}
+	if diff := cmp.Diff(want, s.Policy.Channels(), cmpopts.IgnoreUnexported(rules.Channel{})); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
+	}
+	if s.Senders["slack"] == nil {
+		t.Errorf("got senders %v, want one for slack", s.Senders)
 	}
 }
 
@@ -38,7 +45,7 @@ func TestDefaults(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if s.Project.String() != "other" || s.AuditFile != "" || !s.Slack.IsZero() || s.Endpoint != "" || s.Deployed {
+	if s.Project.String() != "other" || s.AuditFile != "" || s.Policy.Channels() != nil || s.Endpoint != "" || s.Deployed {
 		t.Errorf("got %+v", s)
 	}
 }
@@ -120,7 +127,7 @@ func TestEveryBadValueIsNamed(t *testing.T) {
 func TestSecretVersions(t *testing.T) {
 	for value, ok := range map[string]bool{
 		"projects/ops/secrets/slack/versions/latest": true, "projects/ops/secrets/slack/versions/7": true,
-		"projects/ops/locations/us/secrets/slack/versions/7": true,
+		"projects/ops/locations/us/secrets/slack/versions/7": false,
 		"projects/ops/secrets/slack":                         false, "projects/ops/secrets/slack/versions/newest": false,
 		"http://hooks.example.com/token": false, "http://127.0.0.1:9/x": true,
 	} {
@@ -132,17 +139,62 @@ func TestSecretVersions(t *testing.T) {
 }
 
 func TestSecretsAreNotPrinted(t *testing.T) {
-	s, err := read(map[string]string{"PULLFIX_PROJECT": "ops", "PULLFIX_SLACK": "https://hooks.example.com/token"})
+	s, err := read(map[string]string{"PULLFIX_PROJECT": "ops", "PULLFIX_SLACK": "https://hooks.example.com/hunter2"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	text, err := json.Marshal(struct{ Slack Secret }{s.Slack})
+	if printed := fmt.Sprintf("%v %+v %#v", s, s, s); strings.Contains(printed, "hunter2") {
+		t.Errorf("the secret is printed: %s", printed)
+	}
+}
+
+func TestEmail(t *testing.T) {
+	whole := map[string]string{
+		"PULLFIX_PROJECT": "ops", "PULLFIX_SMTP": "smtp://u@example.com:587", "PULLFIX_SMTP_PASSWORD": "hunter2",
+		"PULLFIX_EMAIL_FROM": "p@example.com", "PULLFIX_EMAIL_TO": "a@example.com, b@example.com",
+	}
+	s, err := read(whole)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, printed := range []string{s.Slack.String(), fmt.Sprintf("%v %+v %#v %s %q", s, s, s, s.Slack, s.Slack), string(text)} {
-		if strings.Contains(printed, "token") {
-			t.Errorf("the secret is printed: %s", printed)
+	want := []rules.Channel{{
+		Name: "email", Type: rules.Email, Target: "a@example.com, b@example.com", Secret: "env:PULLFIX_SMTP_PASSWORD",
+		Server: "smtp://u@example.com:587", From: "p@example.com",
+	}}
+	if diff := cmp.Diff(want, s.Policy.Channels(), cmpopts.IgnoreUnexported(rules.Channel{})); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
+	}
+	for _, test := range []struct{ name, value, want string }{
+		{"PULLFIX_SMTP", "", "PULLFIX_SMTP: missing: want the server"},
+		{"PULLFIX_SMTP", "example.com", "PULLFIX_SMTP: "},
+		{"PULLFIX_SMTP", "smtp://u:hunter2@example.com", "PULLFIX_SMTP: "},
+		{"PULLFIX_EMAIL_FROM", "", "PULLFIX_EMAIL_FROM: missing: want the address"},
+		{"PULLFIX_EMAIL_FROM", "p", "PULLFIX_EMAIL_FROM: "},
+		{"PULLFIX_EMAIL_TO", "", "PULLFIX_EMAIL_TO: missing: want the addresses"},
+		{"PULLFIX_EMAIL_TO", "a@example.com,,", "PULLFIX_EMAIL_TO: "},
+		{"PULLFIX_SMTP_PASSWORD", "projects/ops/secrets/s", "PULLFIX_SMTP_PASSWORD: want the password, or"},
+	} {
+		env := maps.Clone(whole)
+		env[test.name] = test.value
+		if _, err := read(env); err == nil || !strings.HasPrefix(err.Error(), test.want) || strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("%s=%s: got %v, want %s…", test.name, test.value, err, test.want)
+		}
+	}
+}
+
+func TestChannelsOfThePolicy(t *testing.T) {
+	const channel = "apiVersion: pullfix/v1\nnotify: [{name: slack, type: slack-webhook, target: env:HOOK, template: \"{{.Titel}}\"}]\n"
+	path := filepath.Join(t.TempDir(), "mine.yaml")
+	if err := os.WriteFile(path, []byte(channel), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, err := read(map[string]string{"PULLFIX_PROJECT": "ops", "PULLFIX_RULES": path, "PULLFIX_SLACK": "https://hooks.example.com/a"})
+	for _, want := range []string{
+		"PULLFIX_RULES: " + path + ":2:73: channel \"slack\": template: ", "HOOK: missing: channel \"slack\" of the policy has its secret there",
+		"PULLFIX_SLACK: channel \"slack\": " + path + " has a channel of that name",
+	} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("got\n%v\nwant …%s…", err, want)
 		}
 	}
 }

@@ -1,0 +1,171 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/pullfix/pullfix/iam"
+	"github.com/pullfix/pullfix/internal/brief/samples"
+	"github.com/pullfix/pullfix/internal/channels"
+	"github.com/pullfix/pullfix/internal/settings"
+	"github.com/pullfix/pullfix/notify"
+	"github.com/pullfix/pullfix/rules"
+)
+
+func newNotify() *cobra.Command {
+	return group("notify", "Show what people are told, or tell them", newNotifyPreview(), newNotifyTest())
+}
+
+// newNotifyTest is also how somebody finds out that a channel works.
+func newNotifyTest() *cobra.Command {
+	var pick samplePick
+	var policyFile string
+	cmd := &cobra.Command{
+		Use:   "test",
+		Short: "Send a sample message to the channels",
+		Long: `Send a sample message to every channel, or to one, and say what came of it. The
+channels are those of the policy file and of the variables that the function has:
+PULLFIX_SLACK, PULLFIX_SMTP and so on. Their secrets are fetched as the function
+fetches them, with the credentials of this machine.
+
+Exit status: 0 sent to all, 1 not sent to one or more, 2 bad usage or bad input.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			policy, err := channelsOf(policyFile, cmd)
+			if err != nil {
+				return err
+			}
+			to, err := pick.channels(policy)
+			if err != nil {
+				return err
+			}
+			if len(to) == 0 {
+				return errors.New("notify: there is no channel: want notify in the policy, or PULLFIX_SLACK or PULLFIX_SMTP")
+			}
+			sample, err := pick.one()
+			if err != nil {
+				return err
+			}
+			ctx, stop := untilInterrupted()
+			defer stop()
+			return sendSample(ctx, cmd, to, sample.Message)
+		},
+	}
+	pick.add(cmd)
+	cmd.Flags().StringVar(&policyFile, "rules", defaultRulesFile, "policy `file`")
+	return cmd
+}
+
+// channelsOf returns a policy with the channels that the function would have.
+func channelsOf(file string, cmd *cobra.Command) (*rules.Policy, error) {
+	policy, err := readPolicy(file, cmd.InOrStdin())
+	if err != nil {
+		return nil, err
+	}
+	if policy, err = settings.WithChannels(policy, os.LookupEnv); err != nil {
+		return nil, fmt.Errorf("notify: %w", err)
+	}
+	return policy, nil
+}
+
+func sendSample(ctx context.Context, cmd *cobra.Command, to []rules.Channel, m notify.Message) error {
+	m.Title = "a test of pullfix notify: " + m.Title
+	m.Problem, m.Event = "test"+m.Problem, "test"+m.Event
+	secrets := channels.Secrets{Lookup: os.LookupEnv, Options: settings.Settings{Endpoint: os.Getenv("PULLFIX_ENDPOINT")}.Options()}
+	failed := false
+	for _, c := range to {
+		sender, err := channels.Open(c, secrets)
+		if err == nil {
+			_, err = notify.Deliver(ctx, sender, notify.DefaultTries, m, "")
+		}
+		if err != nil {
+			failed = true
+			fmt.Fprintf(cmd.ErrOrStderr(), "pullfix: notify: channel %q: %v\n", c.Name, err)
+			continue
+		}
+		fmt.Fprintf(cmd.OutOrStdout(), "channel %q: sent\n", c.Name)
+	}
+	if failed {
+		return errFailed
+	}
+	return nil
+}
+
+// samplePick is which messages of which channel somebody wants.
+type samplePick struct{ channel, kind, tone string }
+
+func (p *samplePick) add(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&p.channel, "channel", "", "only this `channel`")
+	cmd.Flags().StringVar(&p.kind, "kind", "", "a message about this `kind` of failure, such as run-image")
+	cmd.Flags().StringVar(&p.tone, "tone", "", "a message of this `tone`: "+strings.Join(toneWords(), ", "))
+}
+
+func toneWords() []string {
+	var words []string
+	for _, t := range notify.Tones() {
+		words = append(words, toneWord(t))
+	}
+	return words
+}
+
+func toneWord(t notify.Tone) string { return strings.ReplaceAll(strings.ToLower(t.String()), " ", "-") }
+
+// channels are those that are named, else all.
+func (p *samplePick) channels(policy *rules.Policy) ([]rules.Channel, error) {
+	all := policy.Channels()
+	if p.channel == "" {
+		return all, nil
+	}
+	for _, c := range all {
+		if c.Name == p.channel {
+			return []rules.Channel{c}, nil
+		}
+	}
+	var names []string
+	for _, c := range all {
+		names = append(names, c.Name)
+	}
+	return nil, fmt.Errorf("--channel %q: want one of %q", p.channel, names)
+}
+
+// samples are those that fit.
+func (p *samplePick) samples() ([]samples.Sample, error) {
+	if p.kind != "" && !slices.Contains(iam.KindNames(), p.kind) {
+		return nil, fmt.Errorf("--kind %q: want one of %s", p.kind, strings.Join(iam.KindNames(), ", "))
+	}
+	if p.tone != "" && !slices.Contains(toneWords(), p.tone) {
+		return nil, fmt.Errorf("--tone %q: want one of %s", p.tone, strings.Join(toneWords(), ", "))
+	}
+	all, err := samples.All()
+	if err != nil {
+		return nil, err
+	}
+	fitting := slices.DeleteFunc(all, func(s samples.Sample) bool {
+		return p.kind != "" && s.Kind != p.kind || p.tone != "" && toneWord(s.Message.Tone) != p.tone
+	})
+	if len(fitting) == 0 {
+		return nil, fmt.Errorf("--kind %q: there is no message of the tone %q about it", p.kind, p.tone)
+	}
+	return fitting, nil
+}
+
+// one is the first that fits: where nothing is asked for, one that everybody
+// gets to see.
+func (p *samplePick) one() (samples.Sample, error) {
+	q := *p
+	if q.kind == "" && q.tone == "" {
+		q.kind = cmp.Or(q.kind, iam.RunImage.String())
+	}
+	fitting, err := q.samples()
+	if err != nil {
+		return samples.Sample{}, err
+	}
+	return fitting[0], nil
+}

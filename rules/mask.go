@@ -1,0 +1,28 @@
+package rules
+
+import (
+	"regexp"
+	"strings"
+	"unicode/utf8"
+)
+
+// secretive finds where a secret could stand that somebody has written into the
+// file: behind such keys, in an address, and where a token shows itself.
+var secretive = regexp.MustCompile(`(?i)(secret|token|password|webhook)["']?\s*:\s*|https?://[^\s/"']*/|://[^\s/@:]*:|xox[a-z]-`)
+
+// masked is a line without what could be a secret, as long as it was.
+func masked(line string) string {
+	for _, at := range secretive.FindAllStringIndex(line, -1) {
+		word := line[at[1]:]
+		if end := strings.IndexAny(word, ",} "); end >= 0 {
+			word = word[:end]
+		}
+		if !reference.MatchString(strings.Trim(word, `"'`)) && word != "" && !port.MatchString(word) {
+			return line[:at[1]] + strings.Repeat("*", utf8.RuneCountInString(line[at[1]:]))
+		}
+	}
+	return line
+}
+
+// port is what stands behind a host.
+var port = regexp.MustCompile(`^[0-9]{1,5}["'/]?$`)
