@@ -8,6 +8,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -77,7 +78,7 @@ func channelsOf(file string, cmd *cobra.Command) (*rules.Policy, error) {
 
 func sendSample(ctx context.Context, cmd *cobra.Command, to []rules.Channel, m notify.Message) error {
 	m.Title = "a test of pullfix notify: " + m.Title
-	m.Problem, m.Event = "test"+m.Problem, "test"+m.Event
+	m.Problem, m.Event = "test"+m.Problem, fmt.Sprintf("test%x", time.Now().UnixNano()) // no mailbox takes two for one
 	secrets := channels.Secrets{Lookup: os.LookupEnv, Options: settings.Settings{Endpoint: os.Getenv("PULLFIX_ENDPOINT")}.Options()}
 	failed := false
 	for _, c := range to {

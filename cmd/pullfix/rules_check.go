@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/pullfix/pullfix/internal/channels"
 	"github.com/pullfix/pullfix/rules"
 )
 
@@ -73,6 +74,9 @@ type problemView struct {
 func check(file string, in io.Reader) (checked, error) {
 	c := checked{File: file, Problems: []problemView{}}
 	policy, err := readPolicy(file, in)
+	if err == nil {
+		err = channels.Check(policy)
+	}
 	severity := "error"
 	switch {
 	case err == nil:

@@ -131,25 +131,24 @@ func (s *Sender) address(c *smtp.Client) (untaken []refusal, err error) {
 // passing reports whether another try may be met otherwise.
 func (r refusal) passing() bool { return r.err.Code < 500 }
 
-// transmit sends the mail itself.
+// transmit sends the mail itself. A server that has not got the end of it has
+// no mail, and may say so before the end.
 func transmit(c *smtp.Client, mail []byte) error {
 	w, err := c.Data()
 	if err != nil {
 		return &failure{step: "DATA", err: err}
 	}
-	if _, err := w.Write(mail); err != nil {
-		return &failure{step: "DATA", err: err}
-	}
+	_, _ = w.Write(mail) // what could not be written cannot be flushed either
 	err = w.Close()
-	// Close does not say which of its halves failed, the writing of the end or
-	// the reading of the answer. What could not be written still cannot.
-	if unwritten := c.Text.W.Flush(); unwritten != nil {
+	unwritten := c.Text.W.Flush()
+	switch reply := (*textproto.Error)(nil); {
+	case err == nil:
+		return nil
+	case unwritten != nil && !errors.As(err, &reply):
 		return &failure{step: "DATA", err: unwritten}
-	}
-	if err != nil {
+	default:
 		return &failure{step: "end of DATA", err: err, sent: true}
 	}
-	return nil
 }
 
 // longestQuit is what good manners may take once the mail is handed in.

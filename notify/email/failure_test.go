@@ -300,6 +300,19 @@ func TestCutBeforeTheEndIsLater(t *testing.T) {
 	t.Error("the mail never arrives, want it shorter than 100 kB")
 }
 
+// What the server says while a mail is under way counts more than that it
+// listens no longer.
+func TestRefusalBeforeTheEndIsARefusal(t *testing.T) {
+	l := listen(t)
+	serve(l, script("220 hi", "250 hi", "250 ok", "250 ok", "354 go on\r\n552 too big"))
+	s := newSender(t, options("smtp://"+l.Addr().String()))
+	s.dial = func(ctx context.Context, network, address string) (net.Conn, error) {
+		conn, err := new(net.Dialer).DialContext(ctx, network, address)
+		return &cutWire{conn, 1_000}, err
+	}
+	wantClass(t, send(t, s, sample(notify.ActNow)), refusedError, "end of DATA: 552 too big")
+}
+
 // TestNothingToldIsThePassword has servers repeat what they were told.
 func TestNothingToldIsThePassword(t *testing.T) {
 	plain := base64.StdEncoding.EncodeToString([]byte("\x00alerts\x00" + password))

@@ -270,7 +270,7 @@ func (b browser) show(t *testing.T, mails []string) (got []view) {
 		t.Fatalf("the browser measured %d mails of %d: %v: %s", len(got), len(mails), err, measures)
 	}
 	if dir := os.Getenv("PULLFIX_SCREENSHOTS"); dir != "" {
-		b.run(t, "--screenshot="+filepath.Join(dir, b.name()+".png"), "file://"+page)
+		b.run(t, "--screenshot="+filepath.Join(dir, filepath.Base(t.Name())+".png"), "file://"+page)
 	}
 	return got
 }

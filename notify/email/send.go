@@ -15,7 +15,7 @@ const longestSend = time.Minute
 // Send hands in one mail for all recipients. Where the server takes it for
 // some of them, they get it and it says whom it was not taken for and why, and
 // Send returns no error: nobody gets a mail twice because of somebody else's
-// address.
+// address. The error is as [notify.Sender] has it.
 //
 // What the mail refers to follows from the problem, so that Send needs no
 // thread and returns none.
