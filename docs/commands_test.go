@@ -107,16 +107,18 @@ func TestShellParses(t *testing.T) {
 
 // cli is the command line of pullfix: subcommands and their flags.
 var cli = map[string][]string{
-	"demo":          {"format"},
-	"serve":         {"port", "emulator", "emulator-port", "seed", "rules"},
-	"emulator":      {"port", "seed"},
-	"explain":       {"format", "rules"},
-	"rules check":   {"format"},
-	"rules test":    {"format", "update"},
-	"rules explain": {"above", "all", "format", "number", "rules"},
-	"rules diff":    {"above", "format", "number"},
-	"undo":          {"file", "dry-run", "reason"},
-	"rearm":         {"reason"},
+	"demo":           {"format"},
+	"serve":          {"port", "emulator", "emulator-port", "seed", "rules"},
+	"emulator":       {"port", "seed"},
+	"explain":        {"format", "rules"},
+	"rules check":    {"format"},
+	"rules test":     {"format", "update"},
+	"rules explain":  {"above", "all", "format", "number", "rules"},
+	"rules diff":     {"above", "format", "number"},
+	"notify preview": {"channel", "format", "kind", "output", "rules", "tone"},
+	"notify test":    {"channel", "kind", "rules", "tone"},
+	"undo":           {"file", "dry-run", "reason"},
+	"rearm":          {"reason"},
 }
 
 func TestPullfixCommandsExist(t *testing.T) {

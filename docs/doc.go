@@ -3,6 +3,8 @@
 // causes have a page or a section, that the words of alerts and the commands on
 // it are those that pullfix prints, that the messages on it are read as what the
 // page says, that settings and reactions to errors are those of the code, that
-// the policies on it are read and decide what the page says, that what commands
-// are shown to print they print, and that commands, blocks and links are sound.
+// the policies on it are read, and decide and tell what the page says, that the
+// tables of keys, tones and fields of templates are those of the code, that what
+// commands are shown to print they print, and that commands, blocks and links
+// are sound.
 package docs

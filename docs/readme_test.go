@@ -2,7 +2,6 @@ package docs_test
 
 import (
 	"go/ast"
-	"go/parser"
 	"go/token"
 	"maps"
 	"regexp"
@@ -15,24 +14,22 @@ import (
 	"github.com/pullfix/pullfix/remediate"
 )
 
-var setting = regexp.MustCompile(`^PULLFIX_[A-Z]+$`)
+var setting = regexp.MustCompile(`^PULLFIX_[A-Z_]+$`)
 
 // TestSettings wants a row of the README for every variable that the function
 // reads, and none for another.
 func TestSettings(t *testing.T) {
-	file, err := parser.ParseFile(token.NewFileSet(), "../internal/settings/settings.go", nil, parser.SkipObjectResolution)
-	if err != nil {
-		t.Fatal(err)
-	}
 	read := map[string]bool{}
-	ast.Inspect(file, func(n ast.Node) bool {
-		if l, ok := n.(*ast.BasicLit); ok && l.Kind == token.STRING {
-			if name, err := strconv.Unquote(l.Value); err == nil && setting.MatchString(name) {
-				read[name] = true
+	for _, file := range sources(t, "internal/settings") {
+		ast.Inspect(file, func(n ast.Node) bool {
+			if l, ok := n.(*ast.BasicLit); ok && l.Kind == token.STRING {
+				if name, err := strconv.Unquote(l.Value); err == nil && setting.MatchString(name) {
+					read[name] = true
+				}
 			}
-		}
-		return true
-	})
+			return true
+		})
+	}
 	if want, got := slices.Sorted(maps.Keys(read)), rowsOf(t, readme, setting.MatchString); !slices.Equal(want, got) {
 		t.Errorf("the README explains %q, the function reads %q", got, want)
 	}

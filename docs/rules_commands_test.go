@@ -31,19 +31,44 @@ func binary(t *testing.T) string {
 func TestCommandLine(t *testing.T) {
 	program := binary(t)
 	t.Run("shown", func(t *testing.T) { doWhatIsShown(t, program) })
+	t.Run("refused", func(t *testing.T) { sayWhatSlackSaid(t, program) })
 	t.Run("flags", func(t *testing.T) { haveFlags(t, program) })
 }
 
-// doWhatIsShown runs the commands of the page about rules where its files and
-// events are, and compares what they print with the text that follows.
+// doWhatIsShown runs the commands of the pages about policies where the files
+// of the page and the events are, and compares what they print with the text
+// that follows.
 func doWhatIsShown(t *testing.T, program string) {
 	t.Helper()
-	dir := t.TempDir()
+	endpoint := "PULLFIX_ENDPOINT=" + slackStandIn(t)
+	for _, page := range policyPages {
+		dir, marks := filesOf(t, page)
+		outputs := map[string]string{}
+		for _, c := range commands(t) {
+			if !strings.HasPrefix(c.at, page+":") || !c.canBeRun() {
+				continue
+			}
+			out, status := runIn(t, dir, program, endpoint, c.args[1:]...)
+			if want := statusOf(c, marks); status != want {
+				t.Errorf("%s: %q: exit status %d, want %d\n%s", c.at, c.args, status, want, out)
+			}
+			outputs[c.at] = out
+		}
+		if compare(t, page, outputs) == 0 {
+			t.Errorf("%s shows what no command prints", page)
+		}
+	}
+}
+
+// filesOf writes the files of a page to a folder, and returns how they are
+// marked.
+func filesOf(t *testing.T, page string) (dir string, marks map[string]string) {
+	t.Helper()
+	dir, marks = t.TempDir(), map[string]string{}
 	if err := os.CopyFS(filepath.Join(dir, "docs", "testdata"), os.DirFS("testdata")); err != nil {
 		t.Fatal(err)
 	}
-	marks := map[string]string{}
-	for _, s := range policiesShown(t) {
+	for _, s := range policiesShown(t, page) {
 		if s.name == "" {
 			continue
 		}
@@ -52,38 +77,44 @@ func doWhatIsShown(t *testing.T, program string) {
 			t.Fatal(err)
 		}
 	}
-	fences, outputs, compared := pageOf(t, rulesPage).fences, map[string]string{}, 0
-	for _, c := range commands(t) {
-		if !strings.HasPrefix(c.at, rulesPage+":") || len(c.args) < 3 || c.args[0] != "pullfix" || c.args[1] != "rules" || slices.Contains(c.args, "rules.yaml") {
-			continue
-		}
-		cmd := exec.CommandContext(t.Context(), program, c.args[1:]...)
-		cmd.Dir = dir
-		out, err := cmd.CombinedOutput()
-		status := 0
-		if exit := (*exec.ExitError)(nil); errors.As(err, &exit) {
-			status = exit.ExitCode()
-		} else if err != nil {
-			t.Fatal(err)
-		}
-		if want := statusOf(c, marks); status != want {
-			t.Errorf("%s: %q: exit status %d, want %d\n%s", c.at, c.args, status, want, out)
-		}
-		outputs[c.at] = string(out)
+	return dir, marks
+}
+
+// canBeRun reports whether the page has all that the command needs.
+func (c command) canBeRun() bool {
+	return len(c.args) > 2 && c.args[0] == "pullfix" && (c.args[1] == "rules" || c.args[1] == "notify") && !slices.Contains(c.args, "rules.yaml")
+}
+
+// runIn runs a program in a folder, with one more variable.
+func runIn(t *testing.T, dir, program, variable string, args ...string) (output string, status int) {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), program, args...)
+	cmd.Dir, cmd.Env = dir, append(os.Environ(), variable)
+	out, err := cmd.CombinedOutput()
+	if exit := (*exec.ExitError)(nil); errors.As(err, &exit) {
+		return string(out), exit.ExitCode()
+	} else if err != nil {
+		t.Fatal(err)
 	}
+	return string(out), 0
+}
+
+// compare returns how many of the outputs, by the place of the command, the page
+// shows.
+func compare(t *testing.T, page string, outputs map[string]string) (compared int) {
+	t.Helper()
+	fences := pageOf(t, page).fences
 	for i, f := range fences {
-		out, ran := outputs[fmt.Sprintf("%s:%d", rulesPage, f.number)]
+		out, ran := outputs[fmt.Sprintf("%s:%d", page, f.number)]
 		if !ran || i+1 == len(fences) || fences[i+1].lang != "text" {
 			continue
 		}
 		compared++
 		if shown := fences[i+1]; !strings.HasPrefix(out, shown.text+"\n") {
-			t.Errorf("%s:%d: the page shows\n%s\nthe command prints\n%s", rulesPage, shown.number, shown.text, out)
+			t.Errorf("%s:%d: the page shows\n%s\nthe command prints\n%s", page, shown.number, shown.text, out)
 		}
 	}
-	if compared == 0 {
-		t.Errorf("%s shows what no command prints", rulesPage)
-	}
+	return compared
 }
 
 // statusOf returns the exit status that the page promises.

@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/pullfix/pullfix/iam"
+	"github.com/pullfix/pullfix/internal/channels"
 	"github.com/pullfix/pullfix/internal/ruling"
 	"github.com/pullfix/pullfix/parse"
 	"github.com/pullfix/pullfix/remediate"
@@ -21,6 +22,9 @@ import (
 
 const rulesPage = "rules.md"
 
+// policyPages show policies, and what commands print about them.
+var policyPages = []string{rulesPage, alertsPage}
+
 // What may stand behind the name of a policy file that is shown.
 const (
 	wrong    = "wrong"    // has errors
@@ -28,22 +32,23 @@ const (
 	workflow = "workflow" // is no policy, but one of GitHub Actions
 )
 
-// shown is a policy on the page: a whole file with a name, or rules and limits
+// shown is a policy on a page: a whole file with a name, or rules and limits
 // that go into one.
 type shown struct {
 	fence
+	page string
 	name string // of the file, "" for a part of one
 	mark string
 }
 
-func policiesShown(t *testing.T) []shown {
+func policiesShown(t *testing.T, page string) []shown {
 	t.Helper()
 	var all []shown
-	for _, f := range pageOf(t, rulesPage).fenced("yaml") {
+	for _, f := range pageOf(t, page).fenced("yaml") {
 		if f.info == workflow {
 			continue
 		}
-		s := shown{fence: f}
+		s := shown{fence: f, page: page}
 		s.name, s.mark, _ = strings.Cut(f.info, " ")
 		all = append(all, s)
 	}
@@ -58,28 +63,36 @@ func (s shown) file() string {
 	return "apiVersion: pullfix/v1\nmode: enforce\n" + s.text + "\n"
 }
 
+func (s shown) at() string { return fmt.Sprintf("%s:%d", s.page, s.number) }
+
 func (s shown) parse() (*rules.Policy, error) {
 	name := s.name
 	if name == "" {
-		name = fmt.Sprintf("%s:%d", rulesPage, s.number)
+		name = s.at()
 	}
-	return rules.Parse(name, []byte(s.file()))
+	policy, err := rules.Parse(name, []byte(s.file()))
+	if err == nil {
+		err = channels.Check(policy)
+	}
+	return policy, err
 }
 
-// TestPoliciesAreRead wants every policy on the page to be valid, and without
-// warnings where it is not there to show some.
+// TestPoliciesAreRead wants every policy on the pages to be valid, its channels
+// and templates too, and without warnings where it is not there to show some.
 func TestPoliciesAreRead(t *testing.T) {
-	for _, s := range policiesShown(t) {
-		policy, err := s.parse()
-		var problems rules.Problems
-		switch {
-		case s.mark == wrong && !errors.As(err, &problems):
-			t.Errorf("%s:%d: it is there to show errors, and has none", rulesPage, s.number)
-		case s.mark == wrong:
-		case err != nil:
-			t.Errorf("%s:%d: %v", rulesPage, s.number, err)
-		case (len(policy.Warnings()) > 0) != (s.mark == warned):
-			t.Errorf("%s:%d: warnings: got %q, marked %q", rulesPage, s.number, policy.Warnings(), s.mark)
+	for _, page := range policyPages {
+		for _, s := range policiesShown(t, page) {
+			policy, err := s.parse()
+			var problems rules.Problems
+			switch {
+			case s.mark == wrong && !errors.As(err, &problems):
+				t.Errorf("%s: it is there to show errors, and has none", s.at())
+			case s.mark == wrong:
+			case err != nil:
+				t.Errorf("%s: %v", s.at(), err)
+			case (len(policy.Warnings()) > 0) != (s.mark == warned):
+				t.Errorf("%s: warnings: got %q, marked %q", s.at(), policy.Warnings(), s.mark)
+			}
 		}
 	}
 }
@@ -107,7 +120,7 @@ func rowsDecided(t *testing.T) []decided {
 
 // TestDecisions holds that the policies decide what the page says.
 func TestDecisions(t *testing.T) {
-	world, all := readWorld(t), policiesShown(t)
+	world, all := readWorld(t), policiesShown(t, rulesPage)
 	decides := make([]map[string]bool, len(all))
 	for _, row := range rowsDecided(t) {
 		i := -1
@@ -152,7 +165,7 @@ func TestReasons(t *testing.T) {
 		{"first.yaml", "testdata/app-one-deploys.json"},
 		{"before.yaml", "testdata/app-two-deploys.json"},
 	} {
-		all := policiesShown(t)
+		all := policiesShown(t, rulesPage)
 		i := slices.IndexFunc(all, func(s shown) bool { return s.name == of.policy })
 		if i < 0 {
 			t.Fatalf("%s: no %s", rulesPage, of.policy)
@@ -268,12 +281,12 @@ func (w world) rule(t *testing.T, policy *rules.Policy, path string) ruling.Ruli
 
 // cells returns, by the word in their first one, the cells of the rows of the
 // table under a heading.
-func cells(t *testing.T, title string) map[string][]string {
+func cells(t *testing.T, page, title string) map[string][]string {
 	t.Helper()
-	p := pageOf(t, rulesPage)
+	p := pageOf(t, page)
 	i := slices.IndexFunc(p.headings, func(h heading) bool { return h.text == title })
 	if i < 0 {
-		t.Fatalf("%s: no heading %q", rulesPage, title)
+		t.Fatalf("%s: no heading %q", page, title)
 	}
 	rows := map[string][]string{}
 	for _, l := range p.prose {
@@ -319,7 +332,7 @@ func keysOf(t *testing.T, text string) map[string]bool {
 // TestKeys compares the tables of keys with those that the reader knows.
 func TestKeys(t *testing.T) {
 	must := map[bool]string{true: "must be there", false: "may be"}
-	got := cells(t, "A rule")
+	got := cells(t, rulesPage, "A rule")
 	for column, action := range []string{"allow", "deny", "ignore"} {
 		keys := keysOf(t, "apiVersion: pullfix/v1\n"+action+": [{zzz: 1}]")
 		for key, row := range got {
@@ -341,7 +354,7 @@ func TestKeys(t *testing.T) {
 	for key, required := range keysOf(t, "zzz: 1") {
 		want[key] = yes[required]
 	}
-	for key, row := range cells(t, "The file") {
+	for key, row := range cells(t, rulesPage, "The file") {
 		top[key] = row[0]
 	}
 	if diff := cmp.Diff(want, top); diff != "" {
@@ -351,7 +364,7 @@ func TestKeys(t *testing.T) {
 
 // TestClasses wants a row for every class of members.
 func TestClasses(t *testing.T) {
-	rows := cells(t, "`members`")
+	rows := cells(t, rulesPage, "`members`")
 	for _, class := range iam.ClassNames() {
 		if rows[class] == nil {
 			t.Errorf("%s: want a row for the class %q", rulesPage, class)
@@ -367,7 +380,7 @@ func TestClasses(t *testing.T) {
 func TestForms(t *testing.T) {
 	for _, key := range []string{"from", "to"} {
 		tried := 0
-		for form := range cells(t, "`"+key+"`") {
+		for form := range cells(t, rulesPage, "`"+key+"`") {
 			if !strings.Contains(form, "/") {
 				continue // a kind
 			}
@@ -397,7 +410,7 @@ func TestKindsOfAllow(t *testing.T) {
 // TestDefaultLimits wants the limits on the page to be those of a file without
 // any.
 func TestDefaultLimits(t *testing.T) {
-	for _, s := range policiesShown(t) {
+	for _, s := range policiesShown(t, rulesPage) {
 		if s.section != "Limits" {
 			continue
 		}

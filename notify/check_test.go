@@ -121,7 +121,7 @@ var legal = []string{
 	"{{define \"unused\"}}{{.Whatever.It.Is}}{{end}}x", "{{define \"tree\"}}{{if .Zebra}}{{template \"tree\" .}}{{end}}{{end}}x",
 	"{{define \"none\"}}x{{if .}}y{{end}}{{end}}{{template \"none\"}}",
 	"{{$last := \"\"}}{{range .Facts}}{{if $last}}{{$last.Name}}{{end}}{{$last = .}}{{end}}", "{{$x := 1}}{{if .Urgent}}{{$x = .Title}}{{end}}{{$x}}",
-	"{{$x := or .Gcloud .Next}}{{len $x}}", "{{(or .Facts .Links) | len}}", "{{html .Title}}{{js .Why}}{{urlquery .Event}}{{print .At}}{{println}}",
+	"{{$x := or .Gcloud .Next}}{{len $x}}", "{{(or .Facts .Links) | len}}", "{{html .Title}}{{js .Why}}{{urlquery .Kind}}{{print .At}}{{println}}",
 	"{{eq .Facts nil}}", "{{index .Title 0}}", "{{1.5}} {{'a'}} {{0x1F}} {{true}} {{\"x\"}}", "{{if lt 'a' 100}}x{{end}}",
 }
 

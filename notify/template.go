@@ -29,7 +29,6 @@ type View struct {
 	Links     []Link
 	Missed    int
 	Count     int
-	Event     string
 	At        time.Time
 }
 
@@ -67,7 +66,7 @@ func view(m Message, escape func(string) string) View {
 	v := View{
 		Tone: m.Tone.String(), Urgent: m.Tone.Urgent(), Kind: escape(m.Kind), Headline: escape(m.Headline()), Title: escape(m.Title),
 		Why: escape(m.Why), Decision: escape(m.Decision), Next: escape(m.Next), Gcloud: escape(m.Gcloud), Terraform: escape(m.Terraform),
-		Missed: m.Missed, Count: m.Count, Event: escape(m.Event), At: m.At,
+		Missed: m.Missed, Count: m.Count, At: m.At,
 	}
 	for _, f := range m.Facts {
 		v.Facts = append(v.Facts, Fact{escape(f.Name), escape(f.Value)})

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"slices"
 	"strings"
@@ -66,14 +67,31 @@ Exit status: 0 sent to all, 1 not sent to one or more, 2 bad usage or bad input.
 
 // channelsOf returns a policy with the channels that the function would have.
 func channelsOf(file string, cmd *cobra.Command) (*rules.Policy, error) {
-	policy, err := readPolicy(file, cmd.InOrStdin())
+	policy, err := policyOrNone(file, cmd)
+	if err == nil {
+		err = channels.Check(policy)
+	}
 	if err != nil {
 		return nil, err
 	}
-	if policy, err = settings.WithChannels(policy, os.LookupEnv); err != nil {
+	more, err := settings.Channels(os.LookupEnv)
+	if err == nil {
+		policy, err = policy.WithChannels(more...)
+	}
+	if err != nil {
 		return nil, fmt.Errorf("notify: %w", err)
 	}
 	return policy, nil
+}
+
+// policyOrNone reads a policy. Where none is named and none is here, only the
+// variables have channels.
+func policyOrNone(file string, cmd *cobra.Command) (*rules.Policy, error) {
+	policy, err := readPolicy(file, cmd.InOrStdin())
+	if errors.Is(err, fs.ErrNotExist) && !cmd.Flags().Changed("rules") {
+		return rules.Parse(file, emptyPolicy)
+	}
+	return policy, err
 }
 
 func sendSample(ctx context.Context, cmd *cobra.Command, to []rules.Channel, m notify.Message) error {
@@ -82,11 +100,7 @@ func sendSample(ctx context.Context, cmd *cobra.Command, to []rules.Channel, m n
 	secrets := channels.Secrets{Lookup: os.LookupEnv, Options: settings.Settings{Endpoint: os.Getenv("PULLFIX_ENDPOINT")}.Options()}
 	failed := false
 	for _, c := range to {
-		sender, err := channels.Open(c, secrets)
-		if err == nil {
-			_, err = notify.Deliver(ctx, sender, notify.DefaultTries, m, "")
-		}
-		if err != nil {
+		if err := sendTo(ctx, c, secrets, m); err != nil {
 			failed = true
 			fmt.Fprintf(cmd.ErrOrStderr(), "pullfix: notify: channel %q: %v\n", c.Name, err)
 			continue
@@ -97,6 +111,20 @@ func sendSample(ctx context.Context, cmd *cobra.Command, to []rules.Channel, m n
 		return errFailed
 	}
 	return nil
+}
+
+// patience is how long a channel may ask to be waited for.
+const patience = time.Minute
+
+func sendTo(ctx context.Context, c rules.Channel, secrets channels.Secrets, m notify.Message) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	sender, err := channels.Open(c, secrets)
+	if err != nil {
+		return err
+	}
+	_, err = notify.Deliver(ctx, sender, notify.DefaultTries, m, "")
+	return err
 }
 
 // samplePick is which messages of which channel somebody wants.
@@ -116,7 +144,9 @@ func toneWords() []string {
 	return words
 }
 
-func toneWord(t notify.Tone) string { return strings.ReplaceAll(strings.ToLower(t.String()), " ", "-") }
+func toneWord(t notify.Tone) string { return hyphened(t.String()) }
+
+func hyphened(words string) string { return strings.ReplaceAll(strings.ToLower(words), " ", "-") }
 
 // channels are those that are named, else all.
 func (p *samplePick) channels(policy *rules.Policy) ([]rules.Channel, error) {
@@ -141,6 +171,7 @@ func (p *samplePick) samples() ([]samples.Sample, error) {
 	if p.kind != "" && !slices.Contains(iam.KindNames(), p.kind) {
 		return nil, fmt.Errorf("--kind %q: want one of %s", p.kind, strings.Join(iam.KindNames(), ", "))
 	}
+	p.tone = hyphened(p.tone)
 	if p.tone != "" && !slices.Contains(toneWords(), p.tone) {
 		return nil, fmt.Errorf("--tone %q: want one of %s", p.tone, strings.Join(toneWords(), ", "))
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/pullfix/pullfix/notify"
 	"github.com/pullfix/pullfix/notify/email"
 	"github.com/pullfix/pullfix/notify/slack"
+	"github.com/pullfix/pullfix/rules"
 )
 
 func newNotifyPreview() *cobra.Command {
@@ -27,20 +28,28 @@ With --channel they are as that channel of the policy makes them, with its
 template.
 
 --format text is mail as text, json is the blocks of Slack, for its Block Kit
-Builder, and html is mail as HTML, one message, best with --output FILE.
+Builder, and html is mail as HTML, one message, best with --output FILE. Where it
+is left out, it is that of the channel.
 
 Exit status: 0 shown, 2 bad usage or bad input.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, err := pick.named(policyFile, cmd)
+			if err != nil {
+				return err
+			}
+			if !cmd.Flags().Changed("format") && (c.Type == rules.Slack || c.Type == rules.SlackWebhook) {
+				format = "json"
+			}
 			show, ok := map[string]func(io.Writer, []samples.Sample, *notify.Template) error{"text": previewText, "json": previewJSON, "html": previewHTML}[format]
 			if !ok {
 				return wrongFormat(format, "text, json or html")
 			}
-			template, err := pick.template(policyFile, cmd)
+			template, err := channels.Template(c)
 			if err != nil {
 				return err
 			}
-			shown, err := pick.samples()
+			shown, err := pick.shown(format)
 			if err != nil {
 				return err
 			}
@@ -54,23 +63,29 @@ Exit status: 0 shown, 2 bad usage or bad input.`,
 	return cmd
 }
 
-// template is that of the channel. Without one no policy is read.
-func (p *samplePick) template(policyFile string, cmd *cobra.Command) (*notify.Template, error) {
+// named is the channel that is named. Without one no policy is read.
+func (p *samplePick) named(policyFile string, cmd *cobra.Command) (rules.Channel, error) {
 	if p.channel == "" {
-		return nil, nil //nolint:nilnil // pullfix's own words
+		return rules.Channel{}, nil
 	}
-	policy, err := readPolicy(policyFile, cmd.InOrStdin())
+	policy, err := channelsOf(policyFile, cmd)
 	if err != nil {
-		return nil, err
-	}
-	if err := channels.Check(policy); err != nil {
-		return nil, err
+		return rules.Channel{}, err
 	}
 	named, err := p.channels(policy)
 	if err != nil {
-		return nil, err
+		return rules.Channel{}, err
 	}
-	return channels.Template(named[0])
+	return named[0], nil
+}
+
+// shown is one message where a format can hold no more, else all that fit.
+func (p *samplePick) shown(format string) ([]samples.Sample, error) {
+	if format != "html" {
+		return p.samples()
+	}
+	one, err := p.one()
+	return []samples.Sample{one}, err
 }
 
 // into writes to a file, or to where there is none to.

@@ -35,7 +35,9 @@ var mayImport = map[string][]string{
 	"internal/retry":    {},
 	"internal/arch":     {},
 
-	"docs": {"iam", "internal/retry", "internal/ruling", "parse", "remediate", "rules"},
+	"docs": {
+		"iam", "internal/brief/samples", "internal/channels", "internal/retry", "internal/ruling", "notify", "parse", "remediate", "rules",
+	},
 
 	".":           {"*"},
 	"cmd/pullfix": {"*"},

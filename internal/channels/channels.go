@@ -23,7 +23,7 @@ import (
 func Open(c rules.Channel, secrets Secrets) (notify.Sender, error) {
 	template, err := Template(c)
 	if err != nil {
-		return nil, fmt.Errorf("channel %q: template: %w", c.Name, err)
+		return nil, fmt.Errorf("template: %w", err)
 	}
 	var sender notify.Sender
 	switch c.Type {
@@ -37,7 +37,7 @@ func Open(c rules.Channel, secrets Secrets) (notify.Sender, error) {
 		err = errors.New("it has no type")
 	}
 	if err != nil {
-		return nil, fmt.Errorf("channel %q: %w", c.Name, err)
+		return nil, err
 	}
 	return sender, nil
 }
@@ -119,6 +119,9 @@ func CheckEmail(c rules.Channel) (key string, err error) {
 			return key, err
 		}
 	}
+	if _, err := email.New(emailOptions(c, Secrets{}, nil)); err != nil {
+		return "server", err // it wants a password, or has no user for one
+	}
 	return "", nil
 }
 
@@ -153,7 +156,7 @@ func messages() []notify.Message {
 	if err != nil {
 		panic(err) // they are made of what is built in, and tested
 	}
-	var messages []notify.Message
+	messages := []notify.Message{{Title: "a message that has no more than this"}}
 	for _, s := range all {
 		messages = append(messages, s.Message)
 	}

@@ -82,11 +82,11 @@ func TestOpen(t *testing.T) {
 	}{
 		{rules.Channel{Name: "a", Type: rules.SlackWebhook, Secret: "env:A"}, fmt.Sprintf("%T", &slack.Webhook{}), ""},
 		{rules.Channel{Name: "a", Type: rules.Slack, Target: "C0123456789", Secret: "env:A"}, fmt.Sprintf("%T", &slack.Bot{}), ""},
-		{rules.Channel{Name: "a", Type: rules.Slack, Target: "C0123456789", Secret: "env:A", Server: "http://example.com"}, "", `channel "a": `},
+		{rules.Channel{Name: "a", Type: rules.Slack, Target: "C0123456789", Secret: "env:A", Server: "http://example.com"}, "", "slack bot: "},
 		{rules.Channel{Name: "a", Type: rules.Email, Target: "a@example.com", Server: "smtp://example.com", From: "b@example.com"}, fmt.Sprintf("%T", &email.Sender{}), ""},
-		{rules.Channel{Name: "a", Type: rules.Email, Target: "a", Server: "smtp://example.com", From: "b@example.com"}, "", `channel "a": `},
-		{rules.Channel{Name: "a", Type: rules.SlackWebhook, Secret: "env:A", Template: "{{"}, "", `channel "a": template: template:1: `},
-		{rules.Channel{Name: "a"}, "", `channel "a": it has no type`},
+		{rules.Channel{Name: "a", Type: rules.Email, Target: "a", Server: "smtp://example.com", From: "b@example.com"}, "", "email: "},
+		{rules.Channel{Name: "a", Type: rules.SlackWebhook, Secret: "env:A", Template: "{{"}, "", "template: template:1: "},
+		{rules.Channel{Name: "a"}, "", "it has no type"},
 	} {
 		s, err := Open(test.channel, Secrets{})
 		if got := fmt.Sprintf("%T", s); test.fail == "" && (err != nil || got != test.want) {
@@ -117,7 +117,7 @@ notify:
 `
 
 func TestCheck(t *testing.T) {
-	const api, to, server, from, text = "https://slack-gov.com/api", "a@example.com", "smtp://u@example.com", "b@example.com", "{{.Title}}"
+	const api, to, server, from, text = "https://slack-gov.com/api", "a@example.com", "smtp://example.com", "b@example.com", "{{.Title}}"
 	for _, test := range []struct {
 		api, to, server, from, text string
 		want                        []string
@@ -126,6 +126,8 @@ func TestCheck(t *testing.T) {
 		{"http://example.com", to, server, from, text, []string{"r:7:13: "}},
 		{api, "nobody", server, from, text, []string{"r:10:13: "}},
 		{api, to, "ftp://example.com", from, text, []string{"r:11:13: "}},
+		{api, to, "smtp://u@example.com", from, text, []string{"r:11:13: "}},
+		{api, to, server, from, "{{(index .Links 0).URL}}", []string{"r:14:1: "}},
 		{api, to, server, "nobody", text, []string{"r:12:11: "}},
 		{api, to, server, from, "{{.Titel}}", []string{`r:14:1: channel "mail": template: a message has no field Titel: is Title meant?`}},
 		{api, to, server, from, "{{if eq .Kind \"none\"}}{{.Titel}}{{end}}{{.Whom}}", []string{"r:14:1: ", "r:14:1: "}},

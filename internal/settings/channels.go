@@ -19,12 +19,31 @@ const (
 	toVariable       = "PULLFIX_EMAIL_TO"
 )
 
-// WithChannels returns a policy with the channels of the variables besides its
-// own.
-func WithChannels(p *rules.Policy, lookup Lookup) (*rules.Policy, error) {
+// Channels returns the channels that the variables make.
+func Channels(lookup Lookup) ([]rules.Channel, error) {
 	r := reader{lookup: lookup}
-	p = r.withChannels(p)
-	return p, errors.Join(r.problems...)
+	var all []rules.Channel
+	for _, c := range r.channels() {
+		all = append(all, c.Channel)
+	}
+	return all, errors.Join(r.problems...)
+}
+
+// named is a channel, and the variable that makes it.
+type named struct {
+	rules.Channel
+	variable string
+}
+
+func (r *reader) channels() []named {
+	var all []named
+	if c, ok := r.slack(); ok {
+		all = append(all, named{c, slackVariable})
+	}
+	if c, ok := r.email(); ok {
+		all = append(all, named{c, smtpVariable})
+	}
+	return all
 }
 
 // withChannels adds the channels of the variables to those of the policy, and
@@ -41,14 +60,10 @@ func (r *reader) withChannels(p *rules.Policy) *rules.Policy {
 			r.fail(name, fmt.Errorf("missing: channel %q of the policy has its secret there", c.Name))
 		}
 	}
-	for name, channel := range map[string]func() (rules.Channel, bool){slackVariable: r.slack, smtpVariable: r.email} {
-		c, ok := channel()
-		if !ok {
-			continue
-		}
-		with, err := p.WithChannels(c)
+	for _, c := range r.channels() {
+		with, err := p.WithChannels(c.Channel)
 		if err != nil {
-			r.fail(name, err)
+			r.fail(c.variable, err)
 			continue
 		}
 		p = with
@@ -65,7 +80,7 @@ func (r *reader) senders(s Settings) map[string]notify.Sender {
 	for _, c := range s.Policy.Channels() {
 		sender, err := channels.Open(c, secrets)
 		if err != nil {
-			r.fail("PULLFIX_RULES", err)
+			r.fail("PULLFIX_RULES", fmt.Errorf("channel %q: %w", c.Name, err))
 		}
 		senders[c.Name] = sender
 	}

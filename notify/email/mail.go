@@ -22,6 +22,10 @@ const (
 // mailbox sorts by it, and when the thing happened stands in the text.
 func (s *Sender) mail(m notify.Message, untaken []string) ([]byte, error) {
 	r, err := render(m, s.template, untaken)
+	if err != nil && s.template != nil { // it must not keep the news from the reader
+		m.Facts = append([]notify.Fact{{Name: "Template not used", Value: err.Error()}}, m.Facts...)
+		r, err = render(m, nil, untaken)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -19,6 +19,7 @@ type entry struct {
 	permission string // that was refused, in authorizationInfo
 	labels     object // of the monitored resource; nil are those of the service web
 	reason     string // of the condition that is not met
+	image      string // that was deployed; "" is the one of most samples
 }
 
 type object map[string]any
@@ -71,7 +72,7 @@ func (e entry) revision() object {
 	return object{
 		"metadata": object{"name": "web-00001-abc", "namespace": "111111111111"},
 		"spec": object{
-			"serviceAccountName": identity, "containers": []object{{"image": image, "env": []object{secret}}},
+			"serviceAccountName": identity, "containers": []object{{"image": cmp.Or(e.image, image), "env": []object{secret}}},
 		},
 		"status": object{"conditions": []object{{"type": "Ready", "status": "False", "reason": e.reason, "message": e.message}}},
 	}

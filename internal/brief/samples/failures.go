@@ -24,16 +24,17 @@ const (
 )
 
 var failures = []failure{
-	{name: "run-image-mended", kind: iam.RunImage, entry: pull(agent), outcome: audit.OutcomeApplied},
+	{name: "run-image-not-allowed", kind: iam.RunImage, entry: pull(agent, "us-central1-docker.pkg.dev/shared-images/tools/lint:v3")},
+	{name: "run-image-mended", kind: iam.RunImage, entry: pull(agent, image), outcome: audit.OutcomeApplied},
 	{
-		name: "run-image-already-held", kind: iam.RunImage, entry: pull(agent), outcome: audit.OutcomeAlreadyHeld, missed: 3,
+		name: "run-image-already-held", kind: iam.RunImage, entry: pull(agent, image), outcome: audit.OutcomeAlreadyHeld, missed: 3,
 		live: remediate.Answer{Cause: remediate.AlreadyHeld, Why: agent + " holds roles/artifactregistry.reader on " + apps + " already: " +
 			"a grant takes 2 minutes to work as a rule, 7 or more at times; after that, look for a VPC Service Controls violation in the " +
 			"policy log of project shared-images, then for an IAM deny policy that names " + agent},
 	},
 	{
 		name: "run-image-forged", kind: iam.RunImage, outcome: audit.OutcomeRefused,
-		entry: pull("service-999999999999@serverless-robot-prod.iam.gserviceaccount.com"),
+		entry: pull("service-999999999999@serverless-robot-prod.iam.gserviceaccount.com", image),
 	},
 	{
 		name: "caller-image-refused", kind: iam.CallerImage, outcome: audit.OutcomeRefused,
@@ -140,9 +141,11 @@ var failures = []failure{
 
 // pull is a deploy whose image cannot be read, as a text says that names the
 // account of an agent.
-func pull(named string) entry {
-	return deploy("ContainerPermissionDenied", "Google Cloud Run Service Agent "+named+" must have permission to read the image, "+image+
+func pull(named, image string) entry {
+	e := deploy("ContainerPermissionDenied", "Google Cloud Run Service Agent "+named+" must have permission to read the image, "+image+
 		". Ensure that the provided container image URL is correct and that the above account has permission to access the image.")
+	e.image = image
+	return e
 }
 
 // deploy is a revision that did not become ready.
