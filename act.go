@@ -81,8 +81,11 @@ func (f *function) lateTold(ctx context.Context, i *incident, book *ledger.Ledge
 		if err != nil {
 			return err
 		}
-		if past.Untold {
+		switch {
+		case past.Untold:
 			f.log.untold(ctx, i, c.Name)
+		case past.Unsure:
+			f.log.unsure(ctx, i, c.Name, nil)
 		}
 	}
 	return nil

@@ -107,12 +107,19 @@ func (s *stage) another(t testing.TB, story *txtar.Archive) *stage {
 
 func stageAt(t testing.TB, story *txtar.Archive, cloud *emulator.Cloud, address string) *stage {
 	t.Helper()
+	return stageWith(t, story, cloud, address, nil)
+}
+
+// stageWith has more variables, which may be of several lines.
+func stageWith(t testing.TB, story *txtar.Archive, cloud *emulator.Cloud, address string, more map[string]string) *stage {
+	t.Helper()
 	s := &stage{cloud: cloud, slack: newSlackServer(t, section(story, "slack answers")), log: &lockedBuffer{}}
 	env := map[string]string{"PULLFIX_PROJECT": "ops", "PULLFIX_ENDPOINT": address, "PULLFIX_SLACK": s.slack.url}
 	for line := range strings.Lines(section(story, "env")) {
 		name, value, _ := strings.Cut(strings.TrimSpace(line), "=")
 		env[name] = value
 	}
+	maps.Copy(env, more)
 	policy := cmp.Or(section(story, "rules.yaml"), string(defaultRules))
 	set, err := settings.Read(func(name string) (string, bool) { v, ok := env[name]; return v, ok }, []byte(policy))
 	if err != nil {

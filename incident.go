@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/pullfix/pullfix/audit"
@@ -27,15 +28,16 @@ type incident struct {
 	ruling.Ruling
 	asked    ruling.Facts
 	record   audit.Record
-	key      string    // of the event and the finding as the entry has them, the same in every delivery
-	insertID string    // of the entry, "" where it has none
-	sentence string    // the decision's reason
-	dated    time.Time // of the entry
-	audited  bool      // the entry is of an audit log
-	nameless []string  // projects that the entry has by number, and whose id could not be read
-	homeless bool      // rules ask what holds the project that deploys, and that could not be read
-	unplaced string    // the log of an entry of which it is not known whether it is that of the project accessed
-	stale    bool      // the entry is too old to begin anything
+	key      string      // of the event and the finding as the entry has them, the same in every delivery
+	insertID string      // of the entry, "" where it has none
+	sentence string      // the decision's reason
+	dated    time.Time   // of the entry
+	audited  bool        // the entry is of an audit log
+	nameless []string    // projects that the entry has by number, and whose id could not be read
+	homeless bool        // rules ask what holds the project that deploys, and that could not be read
+	unplaced string      // the log of an entry of which it is not known whether it is that of the project accessed
+	stale    bool        // the entry is too old to begin anything
+	unsure   atomic.Bool // somebody else was to tell of it, and it is not known what came of that
 	self     iam.Principal
 }
 

@@ -159,8 +159,4 @@ func (s *stage) deliver(t *testing.T, entry []byte) {
 }
 
 // tellings is how many messages were sent.
-func (s *stage) tellings() int {
-	s.slack.mu.Lock()
-	defer s.slack.mu.Unlock()
-	return len(s.slack.messages)
-}
+func (s *stage) tellings() int { return s.slack.count() }

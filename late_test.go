@@ -59,7 +59,7 @@ func TestNobodyCouldBeTold(t *testing.T) {
 	}
 	s.function.now = func() time.Time { return now.Add(7 * time.Hour) }
 	s.deliver(t, entry)
-	if log := s.log.lines(t); strings.Count(log, "ERROR nobody could be told, and the event is too old now: ") != 1 {
+	if log := s.log.lines(t); strings.Count(log, `ERROR channel "slack" could not be told, and the event is too old now: `) != 1 {
 		t.Errorf("got log:\n%s\nwant an error that says so", log)
 	}
 }
@@ -85,5 +85,23 @@ func TestWhatAnotherEventGrantedIsNotClaimed(t *testing.T) {
 	}
 	if mended := strings.Count(s.slack.told(), "Mended: "); mended != 1 {
 		t.Errorf("got %d messages of a change, want 1", mended)
+	}
+}
+
+// TestNobodyKnowsWhetherSomebodyWasTold fails to send, and then to give the claim
+// back, until the event is too old: the log says so as an error.
+func TestNobodyKnowsWhetherSomebodyWasTold(t *testing.T) {
+	story, entry := load(t, "not-allowed")
+	story.Files = append(story.Files,
+		txtar.File{Name: "slack answers", Data: []byte("500 500 500")}, txtar.File{Name: "env", Data: []byte("PULLFIX_LEDGER=firestore\n")})
+	// The claim and the admission are saved, the release is not.
+	s := newStage(t, withSeed(story, "faults: [{method: Commit, code: PERMISSION_DENIED, times: 1, after: 2}]\n"))
+	if status := s.send(t, "1", "binary", entry); status != http.StatusInternalServerError {
+		t.Fatalf("got status %d, want the event to come again", status)
+	}
+	s.function.now = func() time.Time { return now.Add(7 * time.Hour) }
+	s.deliver(t, entry)
+	if log := s.log.lines(t); strings.Count(log, "ERROR it is not known whether somebody was told: ") != 1 {
+		t.Errorf("got log:\n%s\nwant an error that says so", log)
 	}
 }

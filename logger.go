@@ -81,25 +81,38 @@ func (l *logger) trouble(ctx context.Context, i *incident, what string, err erro
 	l.lines.LogAttrs(ctx, slog.LevelWarn, what, slog.String("event", i.record.Event), slog.String("error", err.Error()))
 }
 
-// unsure tells that an instance ended while it was about to tell somebody. To
-// tell again could be the second time, so this line is the alert.
-func (l *logger) unsure(ctx context.Context, i *incident, channel string) {
-	l.lines.LogAttrs(ctx, slog.LevelError, "it is not known whether somebody was told: "+headline(i.told()),
-		slog.String("event", i.record.Event), slog.String("channel", channel))
+// unsure tells that a message was sent and not answered, or that an instance
+// ended while it was about to tell somebody; err is nil then. To tell again could
+// be the second time, so this line is the alert.
+func (l *logger) unsure(ctx context.Context, i *incident, channel string, err error) {
+	l.instead(ctx, i, channel, "it is not known whether somebody was told", err)
 }
 
 // undelivered tells that a channel refuses a message for good. The line is the
 // alert.
 func (l *logger) undelivered(ctx context.Context, i *incident, channel string, err error) {
-	l.lines.LogAttrs(ctx, slog.LevelError, fmt.Sprintf("channel %q was not told: %s", channel, headline(i.told())),
-		slog.String("event", i.record.Event), slog.String("channel", channel), slog.String("error", err.Error()))
+	l.instead(ctx, i, channel, fmt.Sprintf("channel %q was not told", channel), err)
 }
 
-// untold tells that nobody could be told of an event for as long as it was
-// young enough. The line is the alert.
+// untold tells that a channel could not be told of an event for as long as it
+// was young enough. The line is the alert.
 func (l *logger) untold(ctx context.Context, i *incident, channel string) {
-	l.lines.LogAttrs(ctx, slog.LevelError, "nobody could be told, and the event is too old now: "+headline(i.told()),
-		slog.String("event", i.record.Event), slog.String("channel", channel), slog.String("principal", i.record.Principal), slog.String("resource", i.record.Resource))
+	l.instead(ctx, i, channel, fmt.Sprintf("channel %q could not be told, and the event is too old now", channel), nil)
+}
+
+// instead is the alert where a channel does not have it.
+func (l *logger) instead(ctx context.Context, i *incident, channel, what string, err error) {
+	c := i.told()
+	m := c.Message(0, 1)
+	attrs := []slog.Attr{
+		slog.String("event", i.record.Event), slog.String("channel", channel),
+		slog.String("principal", i.record.Principal), slog.String("resource", i.record.Resource),
+		slog.String("next", m.Next), slog.String("gcloud", m.Gcloud), slog.String("terraform", m.Terraform),
+	}
+	if err != nil {
+		attrs = append(attrs, slog.String("error", err.Error()))
+	}
+	l.lines.LogAttrs(ctx, slog.LevelError, what+": "+headline(c), attrs...)
 }
 
 // retry tells that an event could not be finished and must come again.

@@ -19,6 +19,7 @@ type slackServer struct {
 	mu       sync.Mutex
 	answers  []int // to the next requests, 0 for none; 200 after that
 	messages []string
+	fault    http.HandlerFunc // answers in its place; nil for none
 	watch    func(taken bool) // a request that arrives, and one that is about to be answered; may be nil
 }
 
@@ -43,7 +44,20 @@ func (s *slackServer) serve(w http.ResponseWriter, r *http.Request) {
 		s.watch(false)
 		defer s.watch(true)
 	}
-	s.take(w, r)
+	s.mu.Lock()
+	answer := s.take
+	if s.fault != nil {
+		answer = s.fault
+	}
+	s.mu.Unlock()
+	answer(w, r)
+}
+
+// meet has requests answered by somebody else from now on; nil ends that.
+func (s *slackServer) meet(fault http.HandlerFunc) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.fault = fault
 }
 
 func (s *slackServer) take(w http.ResponseWriter, r *http.Request) {
@@ -132,6 +146,13 @@ func (s *slackServer) told() string {
 		fmt.Fprintf(&text, "%s\n\n", m)
 	}
 	return text.String()
+}
+
+// count is how many messages were sent.
+func (s *slackServer) count() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.messages)
 }
 
 // lockedBuffer takes the log of a function that serves many requests.

@@ -20,7 +20,14 @@ import (
 // all of them, and the entry of each.
 func storm(t testing.TB, projects int, seed string) (*txtar.Archive, [][]byte) {
 	t.Helper()
-	story, entry := load(t, "granted")
+	story, entries := crowd(t, "granted", projects, seed)
+	return withRules(story, "limits: {grantsPerHour: 100000}\n"), entries
+}
+
+// crowd is a story that happens to many projects.
+func crowd(t testing.TB, name string, projects int, seed string) (*txtar.Archive, [][]byte) {
+	t.Helper()
+	story, entry := load(t, name)
 	var all strings.Builder
 	entries := make([][]byte, projects)
 	for n := range projects {
@@ -31,11 +38,8 @@ func storm(t testing.TB, projects int, seed string) (*txtar.Archive, [][]byte) {
 	}
 	story = withSeed(story, seed)
 	for i, f := range story.Files {
-		switch f.Name {
-		case "seed.yaml":
+		if f.Name == "seed.yaml" {
 			story.Files[i].Data = []byte(strings.Replace(string(f.Data), "projects:\n", "projects:\n"+all.String(), 1))
-		case "rules.yaml":
-			story.Files[i].Data = append(slices.Clip(f.Data), "limits: {grantsPerHour: 100000}\n"...)
 		}
 	}
 	return story, entries

@@ -59,9 +59,10 @@ func (f *function) tell(ctx context.Context, i *incident) error {
 	return errors.Join(errs...)
 }
 
-// verdict is what the incident ended in.
+// verdict is what the incident ended in, to whom it may concern: a grant that
+// leaves something to be done is an alert.
 func (i *incident) verdict() rules.Verdict {
-	if i.record.Verdict == rules.Grant.String() {
+	if i.record.Verdict == rules.Grant.String() && !i.told().Tone().Urgent() {
 		return rules.Grant
 	}
 	return rules.Alert
@@ -79,8 +80,14 @@ func (t telling) errand(channel string) errand {
 	return errand{channel, t.of.Problem() + "\x00" + channel, t.about(channel), t.Policy.Limits().RepeatAlertsEvery}
 }
 
-// about names the event where a channel is told of it.
-func (i *incident) about(channel string) string { return i.key + "\x00" + channel }
+// about names the event where a channel is told of it. That something was changed
+// after all is told also where an earlier delivery told of an alert.
+func (i *incident) about(channel string) string {
+	if i.record.Outcome == audit.OutcomeApplied {
+		channel += "\x00" + audit.OutcomeApplied
+	}
+	return i.key + "\x00" + channel
+}
 
 // flood is the errand to sum up what is held back from a channel. What the ledger
 // knows of the event then is that.
@@ -91,7 +98,8 @@ func (e errand) flood() errand {
 func (t telling) claim(ctx context.Context, e errand) (ledger.Claim, error) {
 	claim, err := t.book.Claim(ctx, e.problem, e.event, t.now(), e.every)
 	if claim.Unsure {
-		t.log.unsure(ctx, t.incident, e.channel)
+		t.unsure.Store(true)
+		t.log.unsure(ctx, t.incident, e.channel, nil)
 	}
 	return claim, err
 }
@@ -170,7 +178,7 @@ func (t telling) send(ctx context.Context, e errand, m notify.Message, thread st
 		t.told(ctx, e, first)
 		return nil
 	case errors.Is(err, notify.ErrUnsure):
-		t.log.unsure(ctx, t.incident, e.channel)
+		t.log.unsure(ctx, t.incident, e.channel, err)
 		return nil
 	case errors.As(err, &refused):
 		if err := t.function.record(ctx, t.undelivered(e.channel, err)); err != nil {
@@ -214,14 +222,23 @@ func (m *tripMemory) note(t ledger.Trip) {
 }
 
 // tellTrip records that the budget is used up, and alerts once for all
-// instances and events.
+// instances and events. The events of an instance take turns: one that went on
+// while another was about to tell would take the trip for told.
 func (f *function) tellTrip(ctx context.Context, trip ledger.Trip) error {
+	i := tripped(f.Policy, trip)
+	unlock, err := f.events.lock(ctx, i.key)
+	if err != nil {
+		return err
+	}
+	defer unlock()
 	if f.trips.seen(trip) {
 		return nil
 	}
-	if err := f.conclude(ctx, tripped(f.Policy, trip)); err != nil {
+	if err := f.conclude(ctx, i); err != nil {
 		return err
 	}
-	f.trips.note(trip)
+	if !i.unsure.Load() { // another instance may have to give up its telling, and leave it to this one
+		f.trips.note(trip)
+	}
 	return nil
 }

@@ -105,7 +105,7 @@ func untoldIsKnown(_ *testing.T, w *world) {
 	all := w.instances(2)
 	untold, told := Past{Untold: true}, Past{}
 	w.claim(all[0], "p", "a", 0, first)
-	w.past(all[1], "a", noon, Past{})
+	w.past(all[1], "a", noon, Past{Unsure: true})
 	for range 2 {
 		w.release(all[0], "p", "a", 0)
 		w.past(all[1], "a", noon, untold)
@@ -114,7 +114,7 @@ func untoldIsKnown(_ *testing.T, w *world) {
 	w.must(err)
 	w.want("prepared", ahead, untold)
 	w.claim(all[1], "p", "a", 0, first)
-	w.past(all[0], "a", noon, untold) // not yet
+	w.past(all[0], "a", noon, Past{Untold: true, Unsure: true}) // not yet
 	w.told(all[1], "p", "a", 0)
 	w.release(all[0], "p", "a", 0)
 	w.past(all[0], "a", noon, told)

@@ -65,7 +65,7 @@ func (s Secrets) access(ctx context.Context, version string) (string, error) {
 		return "", err
 	}
 	got, err := client.AccessSecretVersion(ctx, &secretmanagerpb.AccessSecretVersionRequest{Name: version})
-	if err = errors.Join(err, client.Close()); err != nil {
+	if err := errors.Join(err, client.Close()); err != nil {
 		return "", err
 	}
 	payload := got.GetPayload()

@@ -113,7 +113,7 @@ func everything(t testing.TB) *notify.Template {
 		"{{.Why}} {{.Decision}}\n> {{.Next}}\n"+
 		"{{range .Facts}}{{.Name}}: `{{.Value}}`\n{{end}}"+
 		"```\n{{.Gcloud}}\n{{.Terraform}}\n```\n"+
-		"{{range .Links}}<{{.URL}}|{{.Label}}> {{end}}{{.Missed}} of {{.Count}}, {{.Event}}")
+		"{{range .Links}}<{{.URL}}|{{.Label}}> {{end}}{{.Missed}} of {{.Count}}, {{.Kind}}")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -188,5 +188,5 @@ func (c call) refused(unauthorised bool, why string) error {
 func (c call) unsure(why string) error { return notify.Unsure(c.say(why)) }
 
 func (c call) say(why string) error {
-	return errors.New(c.hidden.Replace(c.what + ": " + cut(line(why), 300)))
+	return errors.New(cut(c.hidden.Replace(c.what+": "+line(why)), 300)) // half a secret is not found any more
 }
