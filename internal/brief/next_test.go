@@ -114,7 +114,8 @@ func TestEveryCauseHasItsOwnAnswer(t *testing.T) {
 	generic := []remediate.Cause{
 		remediate.NotGrantable, remediate.WouldHelp, parse.CauseDisagrees, parse.CauseMasked, parse.CauseIncomplete, // the kind is what matters
 		remediate.Member, remediate.BadResource, Budget, Unread, remediate.WriteDenied, remediate.Perimeter, remediate.ForeignMember, // with a command
-		Recovered, // nothing is left to do
+		Recovered,     // nothing is left to do
+		"undelivered", // of a notice in the record, and of no message
 	}
 	for _, cause := range documented(t) {
 		got := about(parse.Finding{Kind: iam.Quota}, "", cause).Message(0, 1).Next

@@ -70,7 +70,7 @@ func TestSamplesAreWhole(t *testing.T) {
 // granted.
 func TestOnlyWhatHelpsHasACommand(t *testing.T) {
 	with := []string{
-		"secret-access-observed", "artifact-download", "artifact-upload", "upstream-secret", "invoker", "act-as", "run-permission",
+		"run-image-not-allowed", "secret-access-observed", "artifact-download", "artifact-upload", "upstream-secret", "invoker", "act-as", "run-permission",
 	}
 	for _, s := range all(t) {
 		if got := s.Message.Gcloud != "" && s.Message.Terraform != ""; got != slices.Contains(with, s.Name) {
