@@ -196,7 +196,7 @@ func (f *function) apply(ctx context.Context, i *incident, past ledger.Past) err
 	if err := f.record(ctx, i.intend()); err != nil {
 		return errors.Join(err, book.Abandon(ctx, i.key, f.now()))
 	}
-	change, err := f.granter.Grant(ctx, i.Grant, i.Obstacle.Seen)
+	change, err := f.granter.Grant(ctx, i.Grant, i.Obstacle.Seen, i.record.RequestReason())
 	i.applied(change, err)
 	if transient := (*retry.Transient)(nil); errors.As(err, &transient) {
 		if !change.Unsure {

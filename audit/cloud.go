@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"time"
 
 	"cloud.google.com/go/logging"
@@ -12,6 +13,14 @@ import (
 )
 
 // LogID is the log that holds the record: projects/P/logs/pullfix.
+//
+// By what its entries are found: they have the labels event, rule, kind,
+// verdict, outcome and project (the source project), each where it is known, and
+// a trace of their own for each finding of an event, projects/P/traces/K with
+// the [Record.Key] for K. So labels.event="insertId of the log entry" leads from
+// what happened to the record, the trace from any of its records to the others,
+// and [Record.RequestReason], which holds both, to them from Google's own entry
+// of the policy change.
 const LogID = "pullfix"
 
 const writeTimeout = 20 * time.Second
@@ -20,6 +29,7 @@ const writeTimeout = 20 * time.Second
 type Cloud struct {
 	client *logging.Client
 	logger *logging.Logger
+	traces string // what the name of a trace begins with
 }
 
 // OpenCloud connects to the Cloud Logging of a project.
@@ -31,7 +41,8 @@ func OpenCloud(ctx context.Context, project string, opts ...option.ClientOption)
 	// A resource of its own, because the client would otherwise ask the
 	// metadata server which one it runs on.
 	resource := &mrpb.MonitoredResource{Type: "global", Labels: map[string]string{"project_id": project}}
-	return &Cloud{client: client, logger: client.Logger(LogID, logging.CommonResource(resource))}, nil
+	logger := client.Logger(LogID, logging.CommonResource(resource))
+	return &Cloud{client: client, logger: logger, traces: "projects/" + project + "/traces/"}, nil
 }
 
 // stamp dates a record like its event, so that every delivery writes the same
@@ -51,7 +62,8 @@ func stamp(r Record) time.Time {
 // Write writes the record and waits for the answer. Cloud Logging shows entries
 // with the same insertId and timestamp once.
 func (c *Cloud) Write(ctx context.Context, r Record) error {
-	payload, err := json.Marshal(r.bounded())
+	r = r.bounded()
+	payload, err := json.Marshal(r)
 	if err != nil {
 		return fmt.Errorf("audit record: %w", err)
 	}
@@ -62,12 +74,23 @@ func (c *Cloud) Write(ctx context.Context, r Record) error {
 		Timestamp: stamp(r),
 		Severity:  severity(r),
 		Payload:   json.RawMessage(payload),
-		Labels:    map[string]string{"event": r.Event, "kind": r.Kind, "verdict": r.Verdict},
+		Labels:    labels(r),
+		Trace:     c.traces + r.Key(),
 	})
 	if err != nil {
 		return fmt.Errorf("audit log: %w", err)
 	}
 	return nil
+}
+
+// labels are what somebody looks for. The texts of a bounded record are shorter
+// than a label may be (https://cloud.google.com/logging/quotas#log-limits).
+func labels(r Record) map[string]string {
+	all := map[string]string{
+		"event": r.Event, "rule": r.Rule, "kind": r.Kind, "verdict": r.Verdict, "outcome": r.Outcome, "project": r.SourceProject,
+	}
+	maps.DeleteFunc(all, func(_, value string) bool { return value == "" })
+	return all
 }
 
 func severity(r Record) logging.Severity {

@@ -3,17 +3,14 @@ package audit
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
+	"iter"
 	"slices"
 	"strings"
 	"time"
 
-	"cloud.google.com/go/logging"
-	"cloud.google.com/go/logging/logadmin"
-	"google.golang.org/api/iterator"
+	"cloud.google.com/go/logging/apiv2/loggingpb"
 	"google.golang.org/api/option"
-	"google.golang.org/protobuf/types/known/structpb"
 )
 
 // FindInCloud returns the records of one event from the Cloud Logging of a
@@ -22,37 +19,106 @@ import (
 // it says otherwise. An event can have several findings; [Record.Key] tells
 // them apart. An entry that is not a record is an error. What was written a
 // moment ago may be missing: Cloud Logging lists it some seconds later.
-func FindInCloud(ctx context.Context, project, event string, opts ...option.ClientOption) (records []Record, err error) {
-	defer func() {
-		if err != nil {
-			err = fmt.Errorf("audit log of %q: %w", project, err)
-		}
-	}()
+func FindInCloud(ctx context.Context, project, event string, opts ...option.ClientOption) ([]Record, error) {
 	if err := checkEvent(event); err != nil {
-		return nil, err
+		return nil, inCloud(project, err)
 	}
-	// To read is enough; the client would ask for everything.
-	opts = append([]option.ClientOption{option.WithScopes(logging.ReadScope)}, opts...)
-	client, err := logadmin.NewClient(ctx, "projects/"+project, opts...)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = client.Close() }()
 	found := search{event: event}
-	if err := found.read(client.Entries(ctx, logadmin.Filter(eventFilter(project, event)))); err != nil {
-		return nil, err
+	for r, err := range ReadCloud(ctx, project, Query{Event: event}, opts...) {
+		if err != nil {
+			return nil, err
+		}
+		found.add(r)
 	}
 	slices.SortStableFunc(found.records, inOrder)
 	return found.records, nil
 }
 
-// eventFilter names a time before all records, because the client would
-// otherwise add the last 24 hours (defaultTimestampFilter in
-// cloud.google.com/go/logging/logadmin/logadmin.go). It names the log in full:
+// ReadCloud yields those records of a project's Cloud Logging that are wanted,
+// ordered by the time of their event, each id once, which takes the memory of
+// the ids. It reads back as far as the retention of the bucket goes. The entries
+// come a thousand at a time, and 60 times a minute at most: that is the quota of
+// a project (https://cloud.google.com/logging/quotas#api-limits), so where it
+// is used up the reading waits, for some minutes at most. An entry that is not a
+// record is a [LineError]; the rest is as with [ReadFile].
+func ReadCloud(ctx context.Context, project string, q Query, opts ...option.ClientOption) iter.Seq2[*Record, error] {
+	return readCloud(ctx, project, q, defaultPatience, opts...)
+}
+
+func readCloud(ctx context.Context, project string, q Query, p patience, opts ...option.ClientOption) iter.Seq2[*Record, error] {
+	return func(yield func(*Record, error) bool) {
+		if err := q.check(); err != nil {
+			yield(nil, inCloud(project, err))
+			return
+		}
+		seen := map[string]bool{}
+		for entry, err := range entries(ctx, project, filterOf(project, q), p, opts...) {
+			if err != nil {
+				yield(nil, inCloud(project, err))
+				return
+			}
+			r, err := fromEntry(entry)
+			if err != nil && !yield(nil, inCloud(project, err)) {
+				return
+			}
+			if err != nil || !q.Matches(r) || seen[r.ID()] {
+				continue
+			}
+			seen[r.ID()] = true
+			if !yield(r, nil) {
+				return
+			}
+		}
+	}
+}
+
+func inCloud(project string, err error) error {
+	return fmt.Errorf("audit log of %q: %w", project, err)
+}
+
+// latest is how much later than its event a record is dated at most, see [stamp].
+const latest = 3 * time.Microsecond
+
+// filterOf is a filter of Cloud Logging for what is wanted, and perhaps for
+// more: Cloud Logging does not tell "ABC" from "abc". It names the log in full:
 // its log_id alone could be another project's.
-func eventFilter(project, event string) string {
-	return fmt.Sprintf(`logName=%s AND jsonPayload.event=%s AND timestamp>="1970-01-01T00:00:00Z"`,
-		quote("projects/"+project+"/logs/"+LogID), quote(event))
+func filterOf(project string, q Query) string {
+	all := []string{"logName=" + quote("projects/"+project+"/logs/"+LogID)}
+	for _, c := range []struct{ key, value string }{
+		{"event", q.Event},
+		{"rule", q.Rule},
+		{"verdict", q.Verdict},
+		{"outcome", q.Outcome},
+		{"kind", q.Kind},
+	} {
+		if c.value != "" {
+			all = append(all, "jsonPayload."+c.key+"="+quote(c.value))
+		}
+	}
+	if p := q.Project; p != "" {
+		all = append(all, fmt.Sprintf("(jsonPayload.source_project=%s OR jsonPayload.resource:%s)", quote(p), quote("projects/"+p)))
+	}
+	if q.Repository != "" {
+		all = append(all, "jsonPayload.resource:"+quote(q.Repository))
+	}
+	if p := q.Principal; p != "" {
+		all = append(all, fmt.Sprintf("jsonPayload.principal=(%s OR %s)", quote(p), quote(serviceAccount+p)))
+	}
+	return strings.Join(append(all, between(q.From, q.To, latest)), " AND ")
+}
+
+// between is a filter by the time of entries. Without a beginning it names one
+// before all of them, so that nobody on the way adds one of his own: gcloud and
+// logadmin add that of yesterday.
+func between(from, to time.Time, late time.Duration) string {
+	if from.IsZero() {
+		from = time.Unix(0, 0)
+	}
+	text := "timestamp>=" + quote(from.UTC().Format(time.RFC3339Nano))
+	if !to.IsZero() {
+		text += " AND timestamp<" + quote(to.Add(late).UTC().Format(time.RFC3339Nano))
+	}
+	return text
 }
 
 var escape = strings.NewReplacer(`\`, `\\`, `"`, `\"`)
@@ -64,33 +130,25 @@ var escape = strings.NewReplacer(`\`, `\\`, `"`, `\"`)
 // before.
 func quote(value string) string { return `"` + escape.Replace(value) + `"` }
 
-func (s *search) read(entries *logadmin.EntryIterator) error {
-	for {
-		entry, err := entries.Next()
-		if errors.Is(err, iterator.Done) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		r, err := fromEntry(entry)
-		if err != nil {
-			return fmt.Errorf("entry %q of %s is not a record: %w", entry.InsertID, entry.Timestamp.Format(time.RFC3339Nano), err)
-		}
-		s.add(r)
+func fromEntry(entry *loggingpb.LogEntry) (*Record, error) {
+	r, err := fromPayload(entry)
+	if err != nil {
+		name := fmt.Sprintf("%q of %s", entry.GetInsertId(), entry.GetTimestamp().AsTime().Format(time.RFC3339Nano))
+		return nil, &LineError{Entry: name, Err: err}
 	}
+	return &r, nil
 }
 
-func fromEntry(entry *logging.Entry) (Record, error) {
-	payload, ok := entry.Payload.(*structpb.Struct)
-	if !ok {
-		return Record{}, fmt.Errorf("payload of type %T: want a JSON payload", entry.Payload)
+func fromPayload(entry *loggingpb.LogEntry) (Record, error) {
+	payload := entry.GetJsonPayload()
+	if payload == nil {
+		return Record{}, fmt.Errorf("payload of type %T: want a JSON payload", entry.GetPayload())
 	}
 	text, err := payload.MarshalJSON()
 	if err != nil {
 		return Record{}, err
 	}
-	return decode(text)
+	return decodeAny(text)
 }
 
 // inOrder compares by the time at which a viewer shows the records. The results

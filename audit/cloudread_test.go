@@ -139,7 +139,7 @@ func TestFindInCloudRefusesWhatIsNoRecord(t *testing.T) {
 		"later":     {func(m map[string]any) { m["version"] = "v2"; m["new"] = 7 }, `version "v2": want "v1"`},
 		"unnamed":   {func(m map[string]any) { delete(m, "version") }, `version "": want "v1"`},
 		"more keys": {func(m map[string]any) { m["eror"] = "" }, `key "eror": a record of version "v1" has no such key`},
-		"a number":  {func(m map[string]any) { m["rule"] = 7 }, "cannot unmarshal number"},
+		"a number":  {func(m map[string]any) { m["rule"] = 7 }, `key "rule": got a number, want a text`},
 	} {
 		_, address := emulatortest.Start(t, twoProjects)
 		line, err := record().Line()

@@ -12,7 +12,8 @@ import (
 )
 
 // File writes records to a file of JSON lines, each on disk before Write
-// returns. Several processes may write to one file, each through its own File:
+// returns, and each with a hash of all that stand before it as its last key,
+// "chain". Several processes may write to one file, each through its own File:
 // a lock that the operating system drops when its process ends lets one of them
 // in at a time, and who comes in first reads what the others have added.
 type File struct {
@@ -20,10 +21,11 @@ type File struct {
 	file   *os.File
 	opened os.FileInfo
 	mu     sync.Mutex
-	known  map[string]struct{} // ids of the records that the file holds
-	lines  int                 // whole lines that were read or written
-	size   int64               // bytes of these lines
-	safe   bool                // these lines are on disk, and not only in the file
+	known  map[[16]byte]struct{} // ids of the records that the file holds
+	lines  int                   // whole lines that were read or written
+	size   int64                 // bytes of these lines
+	chain  *chain                // after these lines
+	safe   bool                  // these lines are on disk, and not only in the file
 }
 
 // OpenFile opens or creates the file and reads which records it holds; the
@@ -34,7 +36,7 @@ func OpenFile(ctx context.Context, path string) (*File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("audit file: %w", err)
 	}
-	f := &File{path: path, file: file, known: map[string]struct{}{}}
+	f := &File{path: path, file: file, known: map[[16]byte]struct{}{}, chain: newChain()}
 	if f.opened, err = file.Stat(); err == nil {
 		err = f.alone(ctx, f.last)
 	}
@@ -72,14 +74,15 @@ func (f *File) Write(ctx context.Context, r Record) error {
 		return fmt.Errorf("audit record: %w", err)
 	}
 	return f.alone(ctx, func() error {
-		id := r.ID()
+		id := r.digest(r.slot(), nil)
 		if _, ok := f.known[id]; ok {
 			return f.flush()
 		}
-		if err := f.append(line); err != nil {
+		chained := f.chain.chained(line)
+		if err := f.append(chained); err != nil {
 			return err
 		}
-		f.add(id, len(line))
+		f.add(id, chained)
 		f.safe = true
 		return nil
 	})
@@ -111,6 +114,7 @@ func (f *File) catchUp() error {
 	if err != nil || size == f.size {
 		return err
 	}
+	records, room := newDecoder(), make([]byte, 0, longestText)
 	added := newLineReader(io.NewSectionReader(f.file, f.size, size-f.size), f.lines)
 	for {
 		line, err := added.next()
@@ -120,19 +124,27 @@ func (f *File) catchUp() error {
 		if err != nil {
 			return err
 		}
-		// Only what makes the id is asked for. A line that a later version
-		// wrote is no reason to record nothing any more.
-		var r Record
-		if err := json.Unmarshal(line, &r); err != nil {
+		r, err := loosely(records, line)
+		if err != nil {
 			return added.refuse(err)
 		}
-		f.add(r.ID(), len(line))
+		f.add(r.digest(r.slot(), room), line)
 		f.safe = false // its writer may have crashed before it was on disk
 	}
 	if f.size < size {
 		return f.file.Truncate(f.size)
 	}
 	return nil
+}
+
+// loosely reads what makes the id of a record. A line that a later version wrote
+// is no reason to record nothing any more.
+func loosely(records *decoder, line []byte) (*Record, error) {
+	if r, err := records.decode(line); err == nil {
+		return r, nil
+	}
+	r := &Record{}
+	return r, json.Unmarshal(line, r)
 }
 
 // grown returns the size of the file. It asks by name: records in a file that
@@ -151,10 +163,11 @@ func (f *File) grown() (int64, error) {
 	return now.Size(), nil
 }
 
-func (f *File) add(id string, size int) {
+func (f *File) add(id [16]byte, line []byte) {
 	f.known[id] = struct{}{}
 	f.lines++
-	f.size += int64(size)
+	f.size += int64(len(line))
+	f.chain.follow(line)
 }
 
 // flush waits until the lines of others are on disk.

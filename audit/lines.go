@@ -12,11 +12,30 @@ import (
 // (https://cloud.google.com/logging/quotas#log-limits).
 const maxLine = 16 << 20
 
+// LineError says which line or entry is not a record. It is the only error
+// after which the reading goes on.
+type LineError struct {
+	Line  int    // of a file, counted from 1; 0 for an entry
+	Entry string // of Cloud Logging: its insertId and time; "" for a line
+	Err   error  // why
+}
+
+func (e *LineError) Error() string {
+	if e.Entry != "" {
+		return fmt.Sprintf("entry %s is not a record: %v", e.Entry, e.Err)
+	}
+	return fmt.Sprintf("line %d is not a record: %v", e.Line, e.Err)
+}
+
+func (e *LineError) Unwrap() error { return e.Err }
+
 // lineReader reads a file line by line, in the memory of its longest line.
 type lineReader struct {
 	from *bufio.Reader
 	line []byte
 	n    int // of the last line, counted from 1
+	size int64
+	each func(line []byte, n int) // is shown every line, or nil
 }
 
 // newLineReader reads on after so many lines.
@@ -26,25 +45,26 @@ func newLineReader(from io.Reader, after int) *lineReader {
 
 // next returns the next line with its line feed, until it is called again. What
 // follows the last line feed is not a line: its end is missing, so it is io.EOF.
+// A line that is too long is skipped.
 func (l *lineReader) next() ([]byte, error) {
-	l.line = l.line[:0]
+	l.line, l.size = l.line[:0], 0
 	for {
 		part, err := l.from.ReadSlice('\n')
-		l.line = append(l.line, part...)
+		if l.size += int64(len(part)); l.size <= maxLine {
+			l.line = append(l.line, part...)
+		}
 		switch {
-		case len(l.line) > maxLine:
-			l.n++
-			return nil, l.refuse(fmt.Errorf("longer than %d bytes", maxLine))
-		case err == nil:
-			l.n++
-			return l.line, nil
-		case !errors.Is(err, bufio.ErrBufferFull):
+		case errors.Is(err, bufio.ErrBufferFull):
+			continue
+		case err != nil:
 			return nil, err
 		}
+		if l.n++; l.size > maxLine {
+			return nil, l.refuse(fmt.Errorf("longer than %d bytes", maxLine))
+		}
+		return l.line, nil
 	}
 }
 
 // refuse names the last line.
-func (l *lineReader) refuse(why error) error {
-	return fmt.Errorf("line %d is not a record: %w", l.n, why)
-}
+func (l *lineReader) refuse(why error) error { return &LineError{Line: l.n, Err: why} }

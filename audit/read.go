@@ -2,18 +2,10 @@ package audit
 
 import (
 	"bytes"
-	"cmp"
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"os"
-	"reflect"
 	"slices"
-	"strings"
-	"unicode"
-	"unicode/utf8"
 )
 
 // FindInFile returns the records of one event from a file that a [File] wrote,
@@ -25,32 +17,14 @@ func FindInFile(ctx context.Context, path, event string) ([]Record, error) {
 	if err := checkEvent(event); err != nil {
 		return nil, fmt.Errorf("audit file %q: %w", path, err)
 	}
-	file, err := os.Open(path)
-	if err != nil {
-		return nil, fmt.Errorf("audit file: %w", err)
+	found := search{event: event}
+	for r, err := range ReadFile(ctx, path, Query{Event: event}, nil) {
+		if err != nil {
+			return nil, err
+		}
+		found.add(r.Clone())
 	}
-	defer func() { _ = file.Close() }()
-	size, err := written(ctx, file)
-	if err != nil {
-		return nil, fmt.Errorf("audit file %q: %w", path, err)
-	}
-	records, err := find(ctx, io.NewSectionReader(file, 0, size), event)
-	if err != nil {
-		return nil, fmt.Errorf("audit file %q: %w", path, err)
-	}
-	return records, nil
-}
-
-// checkEvent refuses what no event is called by. It is foreign text, and
-// becomes part of a filter.
-func checkEvent(event string) error {
-	switch {
-	case event == "":
-		return errors.New(`event "": want the event of a record`)
-	case !utf8.ValidString(event) || strings.ContainsFunc(event, unicode.IsControl):
-		return fmt.Errorf("event %q: want text without control characters", event)
-	}
-	return nil
+	return found.records, nil
 }
 
 // written returns the size of the whole lines. Whoever holds the lock may cut
@@ -87,25 +61,6 @@ func wholeLines(file *os.File) (int64, error) {
 	return 0, nil
 }
 
-func find(ctx context.Context, from io.Reader, event string) ([]Record, error) {
-	found := search{event: event}
-	for lines := newLineReader(from, 0); ctx.Err() == nil; {
-		line, err := lines.next()
-		if errors.Is(err, io.EOF) {
-			return found.records, nil
-		}
-		if err != nil {
-			return nil, err
-		}
-		r, err := decode(line)
-		if err != nil {
-			return nil, lines.refuse(err)
-		}
-		found.add(r)
-	}
-	return nil, ctx.Err()
-}
-
 // search collects the records of one event, each id once.
 type search struct {
 	event   string
@@ -114,41 +69,9 @@ type search struct {
 
 // add compares the event, because Cloud Logging finds "ABC" for "abc". An event
 // has a handful of records, so going through them is the fastest set.
-func (s *search) add(r Record) {
+func (s *search) add(r *Record) {
 	same := func(other Record) bool { return other.ID() == r.ID() }
 	if r.Event == s.event && !slices.ContainsFunc(s.records, same) {
-		s.records = append(s.records, r)
+		s.records = append(s.records, *r)
 	}
-}
-
-// keys are the keys of a record.
-var keys = func() map[string]bool {
-	keys := map[string]bool{}
-	for field := range reflect.TypeFor[Record]().Fields() {
-		keys[field.Tag.Get("json")] = true
-	}
-	return keys
-}()
-
-// decode reads a record of this version and nothing else. It compares the keys
-// itself, because encoding/json takes "Principal" for "principal", and who reads
-// the same line with another tool would see another record.
-func decode(text []byte) (Record, error) {
-	var fields map[string]any
-	if err := json.Unmarshal(text, &fields); err != nil {
-		return Record{}, err
-	}
-	if v := fields["version"]; v != FormatVersion {
-		return Record{}, fmt.Errorf("version %q: want %q", fmt.Sprint(cmp.Or(v, any(""))), FormatVersion)
-	}
-	for key := range fields {
-		if !keys[key] {
-			return Record{}, fmt.Errorf("key %q: a record of version %q has no such key", key, FormatVersion)
-		}
-	}
-	var r Record
-	if err := json.Unmarshal(text, &r); err != nil {
-		return Record{}, err
-	}
-	return r, nil
 }

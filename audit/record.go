@@ -6,7 +6,10 @@
 // record, no act. Whatever needs no act has one record, the decision. Who undoes
 // an act records that likewise, beside the records of the act.
 //
-// [FindInFile] and [FindInCloud] read back what is recorded about one event.
+// [FindInFile] and [FindInCloud] read back what is recorded about one event,
+// [ReadFile] and [ReadCloud] whatever a [Query] wants. [Verify] holds records
+// against the policy changes of Google's own audit log, and [VerifyFile] also
+// each line of a file against the one before it.
 package audit
 
 import (
@@ -83,34 +86,64 @@ func (r Record) Key() string { return r.hash("") }
 // The undo of a grant is an act of its own on the same event. A person may have
 // it tried again however it ended, so each of its outcomes has its own id: that
 // it was refused must not hide that it was done later.
-func (r Record) ID() string {
+func (r Record) ID() string { return r.hash(r.slot()) }
+
+// slot tells the records of one key apart.
+func (r *Record) slot() string {
 	if r.undo() && r.Phase == PhaseIntent {
-		return r.hash(CauseUndo + " " + PhaseIntent)
+		return CauseUndo + " " + PhaseIntent
 	}
 	if r.undo() {
-		return r.hash(CauseUndo + " " + r.Outcome)
+		return CauseUndo + " " + r.Outcome
 	}
 	switch {
 	case r.Outcome == OutcomeFailed:
-		return r.hash(OutcomeFailed)
+		return OutcomeFailed
 	case r.Phase == PhaseNotice:
-		return r.hash(PhaseNotice + " " + r.Reason)
+		return PhaseNotice + " " + r.Reason
 	case r.Phase == PhaseDecision:
-		return r.hash(strings.Join([]string{PhaseDecision, r.Verdict, r.Outcome, r.Cause}, " "))
+		return strings.Join([]string{PhaseDecision, r.Verdict, r.Outcome, r.Cause}, " ")
 	default:
-		return r.hash(r.Phase)
+		return r.Phase
 	}
 }
 
 // undo goes by the outcome too: without the cause it would have the id of the
 // grant's result, and be dropped as its repetition.
-func (r Record) undo() bool { return r.Cause == CauseUndo || r.Outcome == OutcomeUndone }
+func (r *Record) undo() bool { return r.Cause == CauseUndo || r.Outcome == OutcomeUndone }
 
-func (r Record) hash(slot string) string {
-	sum := sha256.Sum256([]byte(strings.Join([]string{
-		slot, r.Log, r.Event, r.Kind, r.SourceProject, r.Principal, r.Permission, r.Resource, r.Image,
-	}, "\x00")))
-	return hex.EncodeToString(sum[:16])
+func (r *Record) hash(slot string) string {
+	sum := r.digest(slot, nil)
+	return hex.EncodeToString(sum[:])
+}
+
+// digest is what a key and an id are written from. It needs room for the texts
+// that it is made of.
+func (r *Record) digest(slot string, room []byte) (sum [16]byte) {
+	room = append(room, slot...)
+	for _, text := range [...]string{r.Log, r.Event, r.Kind, r.SourceProject, r.Principal, r.Permission, r.Resource, r.Image} {
+		room = append(append(room, 0), bounded(text)...) // as it is read back
+	}
+	whole := sha256.Sum256(room)
+	copy(sum[:], whole[:])
+	return sum
+}
+
+// texts are the fields that are text, in the order of the format.
+func (r *Record) texts() []*string {
+	return []*string{
+		&r.Phase, &r.Event, &r.Log, &r.Kind, &r.SourceProject, &r.Caller, &r.Workload, &r.Principal, &r.Permission, &r.Resource, &r.Image,
+		&r.Verdict, &r.Mode, &r.Rule, &r.PolicyDigest, &r.Reason, &r.Cause, &r.Role, &r.Outcome, &r.EtagBefore, &r.EtagAfter, &r.Error, &r.Version,
+	}
+}
+
+// Clone returns a copy that stays when the record is overwritten.
+func (r *Record) Clone() *Record {
+	c := *r
+	for _, text := range c.texts() {
+		*text = strings.Clone(*text)
+	}
+	return &c
 }
 
 // longestText bounds what somebody else may have written into a record: Cloud
@@ -118,17 +151,24 @@ func (r Record) hash(slot string) string {
 // (https://cloud.google.com/logging/quotas).
 const longestText = 4 << 10
 
-// bounded cuts texts that are too long, and keeps them apart by a hash.
+// bounded cuts texts that are too long.
 func (r Record) bounded() Record {
 	for _, text := range []*string{
 		&r.Event, &r.Log, &r.Kind, &r.SourceProject, &r.Caller, &r.Workload, &r.Principal, &r.Permission, &r.Resource, &r.Image,
 		&r.Reason, &r.Error,
 	} {
-		if len(*text) > longestText {
-			*text = fmt.Sprintf("%s…sha256:%x", strings.ToValidUTF8((*text)[:longestText/2], ""), sha256.Sum256([]byte(*text)))
-		}
+		*text = bounded(*text)
 	}
 	return r
+}
+
+// bounded cuts a text that is too long, and keeps it apart from others by a
+// hash.
+func bounded(text string) string {
+	if len(text) <= longestText {
+		return text
+	}
+	return fmt.Sprintf("%s…sha256:%x", strings.ToValidUTF8(text[:longestText/2], ""), sha256.Sum256([]byte(text)))
 }
 
 // Line returns the record as one line of JSON with a line feed.

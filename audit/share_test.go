@@ -126,9 +126,14 @@ func write(t testing.TB, f *File, records ...Record) {
 	}
 }
 
-// wantEvents wants one whole line for each event from 0, in whatever order.
+// wantEvents wants one whole line for each event from 0, in whatever order, and
+// a chain through them.
 func wantEvents(t *testing.T, path string, count int) {
 	t.Helper()
+	report, err := VerifyFile(t.Context(), path, VerifyOptions{}, nil)
+	if err != nil || report.Counts[MismatchChain] > 0 {
+		t.Errorf("the chain of %d lines: %v, %v", report.Records, report.Mismatches, err)
+	}
 	var got, want []string
 	for n, line := range lines(t, path) {
 		r, err := decode([]byte(line))
@@ -264,8 +269,8 @@ func TestFileThatIsNoLongerTheSame(t *testing.T) {
 		}, "another file has taken its place"},
 		"cut": {func(path string) error { return os.Truncate(path, 10) }, "somebody cut it from "},
 		"spoilt": {func(path string) error {
-			line, err := record().Line()
-			return errors.Join(err, os.WriteFile(path, slices.Concat(line, line, []byte("not a record\n")), 0o600))
+			data, err := os.ReadFile(path)
+			return errors.Join(err, os.WriteFile(path, slices.Concat(data, data, []byte("not a record\n")), 0o600))
 		}, "line 3 is not a record: "},
 	} {
 		path := filepath.Join(t.TempDir(), "record.jsonl")

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -51,6 +53,9 @@ func hasDefault(path []string) bool {
 }
 
 func comparison(path []string, op, value string) (func(any) bool, error) {
+	if op == "=~" || op == "!~" {
+		return compareRegexp(path, op, value)
+	}
 	switch strings.Join(path, ".") {
 	case "severity":
 		return compareSeverity(op, value)
@@ -68,6 +73,22 @@ func comparison(path []string, op, value string) (func(any) bool, error) {
 			return ok && strings.EqualFold(text, value) == (op == "=")
 		}
 		return ok && holds(op, compareText(text, value))
+	}, nil
+}
+
+// compareRegexp finds the expression anywhere in a text, and heeds its case
+// (https://cloud.google.com/logging/docs/view/logging-query-language#regular-expressions).
+func compareRegexp(path []string, op, value string) (func(any) bool, error) {
+	if name := path[len(path)-1]; len(path) == 1 && slices.Contains([]string{"severity", "timestamp", "receiveTimestamp"}, name) {
+		return nil, fmt.Errorf("%s %s: want a field with a text", name, op)
+	}
+	expression, err := regexp.Compile(value)
+	if err != nil {
+		return nil, fmt.Errorf("regular expression %q: %w", value, err)
+	}
+	return func(v any) bool {
+		text, ok := v.(string)
+		return ok && expression.MatchString(text) == (op == "=~")
 	}, nil
 }
 

@@ -8,9 +8,11 @@
 // policies, the logs, and the documents of Firestore, of which there are none
 // at first. Policies behave as the real ones do: an etag that changes with
 // every write, versions, conditions, limits, members that do not exist. So do
-// documents: preconditions, commits of all writes or none, update times.
+// documents: preconditions, commits of all writes or none, update times. Each
+// change of a policy leaves an entry in the audit log of its project.
 //
-// Nobody is authenticated: every caller is an owner of everything.
+// Nobody is authenticated: every caller is an owner of everything, and the
+// audit log knows all of them as the caller of the seed.
 package emulator
 
 import (
@@ -52,10 +54,10 @@ func New(seed *Seed) *Cloud {
 	world := newCatalog(seed)
 	c := &Cloud{
 		policies:  newPolicies(seed, world.canonical),
-		gate:      newGate(seed, world.canonical),
 		logs:      newLogs(seed, world),
 		documents: newDocuments(),
 	}
+	c.gate = newGate(seed, world.canonical, newTrail(seed, world.canonical, c.policies, c.logs))
 	c.grpc = grpc.NewServer(grpc.UnaryInterceptor(c.gate.intercept), grpc.StreamInterceptor(c.gate.interceptStream), grpc.MaxRecvMsgSize(maxRequest))
 	c.rest = newTranscoder(c.gate.intercept, register(c.grpc, world, c.policies, c.logs, c.documents))
 
@@ -120,7 +122,8 @@ func (c *Cloud) Watch(f func(Call)) {
 }
 
 // Entries returns what Cloud Logging holds, the seed's entries first and then
-// in the order of writing, duplicates included.
+// in the order of writing, duplicates included. Of what was written it holds
+// the newest 64 MiB.
 func (c *Cloud) Entries() []*loggingpb.LogEntry { return c.logs.all() }
 
 // Documents returns a copy of the documents of Firestore by their full name,

@@ -59,7 +59,7 @@ func readEntries(file string, text []byte) ([]*logEntry, error) {
 		}
 		var e *logEntry
 		if err == nil {
-			e, err = seededEntry(raw, len(entries)+1)
+			e, err = readEntry(raw, len(entries)+1)
 		}
 		if err != nil {
 			line := 1 + bytes.Count(text[:begin], []byte("\n"))
@@ -69,7 +69,7 @@ func readEntries(file string, text []byte) ([]*logEntry, error) {
 	}
 }
 
-func seededEntry(raw []byte, serial int) (*logEntry, error) {
+func readEntry(raw []byte, serial int) (*logEntry, error) {
 	doc, err := decodeObject(raw)
 	if err != nil {
 		return nil, err

@@ -31,6 +31,7 @@ type fault struct {
 type gate struct {
 	latency   time.Duration
 	canonical func(string) string
+	trail     *trail
 
 	mu     sync.Mutex
 	faults []fault
@@ -38,17 +39,18 @@ type gate struct {
 	watch  func(Call)
 }
 
-func newGate(seed *Seed, canonical func(string) string) *gate {
-	return &gate{latency: seed.latency, canonical: canonical, faults: slices.Clone(seed.faults), calls: map[string]int{}}
+func newGate(seed *Seed, canonical func(string) string, trail *trail) *gate {
+	return &gate{latency: seed.latency, canonical: canonical, trail: trail, faults: slices.Clone(seed.faults), calls: map[string]int{}}
 }
 
 func (g *gate) intercept(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
 	lost, err := g.enter(ctx, info.FullMethod, req)
 	if err != nil {
+		g.trail.refused(ctx, info.FullMethod, req, err)
 		return nil, err
 	}
-	res, err := next(ctx, req)
-	g.show(Call{Method: path.Base(info.FullMethod), Resource: g.resource(req), Done: true})
+	res, err := g.trail.intercept(ctx, req, info, next)
+	g.show(Call{Method: path.Base(info.FullMethod), Resource: g.resource(req), Reason: reasonOf(ctx), Done: true})
 	if lost != nil {
 		return nil, lost.Err()
 	}
@@ -59,6 +61,7 @@ func (g *gate) intercept(ctx context.Context, req any, info *grpc.UnaryServerInf
 type Call struct {
 	Method   string // its gRPC name, without that of the service
 	Resource string // what it is about, "" where the request does not say
+	Reason   string // the header x-goog-request-reason, "" where there is none
 	Done     bool   // it was carried out, and is about to be answered
 }
 
@@ -122,7 +125,7 @@ func (s *gatedStream) SendMsg(res any) error {
 func (g *gate) enter(ctx context.Context, fullMethod string, req any) (lost *status.Status, refused error) {
 	method := path.Base(fullMethod)
 	g.count(method)
-	g.show(Call{Method: method, Resource: g.resource(req)})
+	g.show(Call{Method: method, Resource: g.resource(req), Reason: reasonOf(ctx)})
 	if err := sleep(ctx, g.latency); err != nil {
 		return nil, err
 	}

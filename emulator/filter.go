@@ -28,7 +28,7 @@ type filterParser struct {
 	fields protoreflect.MessageDescriptor
 }
 
-// parseFilter reads comparisons (= != : < <= > >=) of a field path with a
+// parseFilter reads comparisons (= != : < <= > >= =~ !~) of a field path with a
 // quoted or bare value or a group of them, log_id("…"), NOT or -, OR and AND,
 // in this order of binding, and parentheses; AND may be left out. The first
 // name of a path must be a field of the message. An empty filter matches
@@ -177,17 +177,12 @@ func (p *filterParser) term() (predicate, error) {
 }
 
 func (p *filterParser) operator() (string, error) {
-	for _, op := range []string{"=~", "!~"} {
-		if strings.HasPrefix(p.text[p.pos:], op) {
-			return "", p.errorf("the operator %s is not supported here", op)
-		}
-	}
-	for _, op := range []string{">=", "<=", "!=", "=", ":", ">", "<"} {
+	for _, op := range []string{"=~", "!~", ">=", "<=", "!=", "=", ":", ">", "<"} {
 		if p.accept(op) {
 			return op, nil
 		}
 	}
-	return "", p.unexpected("a comparison of the field by one of = != : < <= > >=")
+	return "", p.unexpected("a comparison of the field by one of = != : < <= > >= =~ !~")
 }
 
 // field returns the JSON name of a field of the message.
@@ -253,6 +248,13 @@ func (p *filterParser) name() (string, error) {
 
 func (p *filterParser) value(path []string, op string) (predicate, error) {
 	start := p.pos
+	if op == "=~" || op == "!~" {
+		value, err := p.regexp()
+		if err != nil {
+			return nil, err
+		}
+		return p.comparison(start, path, op, value)
+	}
 	if p.pos < len(p.text) && p.text[p.pos] == '"' {
 		value, err := p.quoted()
 		if err != nil {
@@ -286,6 +288,20 @@ func (p *filterParser) comparison(start int, path []string, op, value string) (p
 		}
 		return slices.ContainsFunc(values, accepts)
 	}, nil
+}
+
+var quotedRegexp = lazily(`^"(?:[^"\\\n]|\\[^\n])*"`)
+
+// regexp reads a quoted regular expression. Other than in a text, a backslash
+// before anything but a quote or another backslash is the expression's own.
+func (p *filterParser) regexp() (string, error) {
+	found := quotedRegexp().FindString(p.text[p.pos:])
+	if found == "" {
+		return "", p.unexpected("a quoted regular expression")
+	}
+	p.pos += len(found)
+	p.skip()
+	return strings.NewReplacer(`\"`, `"`, `\\`, `\`).Replace(found[1 : len(found)-1]), nil
 }
 
 func (p *filterParser) quoted() (string, error) {

@@ -84,6 +84,19 @@ func TestFilter(t *testing.T) {
 		`protoPayload.authorizationInfo.permission="x"`:        false,
 		`protoPayload:"permission"`:                            true,
 		`protoPayload.status="x"`:                              false,
+		`protoPayload.status.message=~"ve .*sion"`:             true, // anywhere in the text
+		`protoPayload.status.message=~"^have"`:                 false,
+		`protoPayload.status.message=~"must"`:                  false, // other than =
+		`protoPayload.status.message=~"(?i)must"`:              true,
+		`protoPayload.status.message=~"^\w+\s(have|has)"`:      true,
+		`protoPayload.status.message=~"^\\w+ have"`:            true, // a backslash may be escaped
+		`protoPayload.status.message=~"\""`:                    false,
+		`protoPayload.status.message !~ "image"`:               true,
+		`protoPayload.status.message!~"have"`:                  false,
+		`protoPayload.status.message=~("^have" OR "ion$")`:     true,
+		`protoPayload.none!~"x"`:                               false, // missing
+		`protoPayload.status.code=~"7"`:                        false, // not a text
+		`protoPayload.authorizationInfo.permission=~"^d\."`:    true,
 		`protoPayload.status.code.deeper=7`:                    false,
 		`jsonPayload.a.b=1`:                                    false,
 
@@ -114,7 +127,11 @@ func TestFiltersThatAreRefused(t *testing.T) {
 		`severity=`:                        "at character 10: want a value, found the end",
 		`"some text"`:                      "at character 12: want a comparison",
 		`hello`:                            "at character 6: want a comparison",
-		`textPayload=~"a.*"`:               "at character 12: the operator =~ is not supported",
+		`textPayload=~"a("`:                `at character 14: regular expression "a("`,
+		`textPayload=~a`:                   "at character 14: want a quoted regular expression",
+		`textPayload!~"a`:                  "at character 14: want a quoted regular expression",
+		`severity=~"ERR"`:                  "at character 11: severity =~: want a field with a text",
+		`timestamp!~"2026"`:                "at character 12: timestamp !~: want a field with a text",
 		`hello="x"`:                        `at character 1: field "hello": no such field`,
 		`severity=ERROR AND`:               "at character 19: want a field",
 		`severity=ERROR OR OR`:             "",
@@ -150,6 +167,7 @@ func FuzzFilter(f *testing.F) {
 		`severity>=ERROR AND log_id("cloudaudit.googleapis.com/activity")`,
 		`-(protoPayload.status.code=(5 OR 7)) labels."a b":*`,
 		`timestamp>="2026-09-18T12:00:00Z" -- comment`,
+		`protoPayload.status.message=~"^\w+ (have|\"x\")" AND logName!~("a\\.b")`,
 		"a=\"\\u00e9\"\nNOT b<-3", `"`, `log_id(`, `x=(((`,
 	} {
 		f.Add(seed)

@@ -57,7 +57,7 @@ func TestGcloud(t *testing.T) {
 	l := start(t, seed)
 	env := []string{
 		"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir(), "CLOUDSDK_CONFIG=" + t.TempDir(), "CLOUDSDK_CORE_DISABLE_PROMPTS=1",
-		"CLOUDSDK_AUTH_DISABLE_CREDENTIALS=true", "CLOUDSDK_CORE_PROJECT=app-one",
+		"CLOUDSDK_AUTH_DISABLE_CREDENTIALS=true", "CLOUDSDK_CORE_PROJECT=app-one", "CLOUDSDK_CORE_REQUEST_REASON=by-hand",
 	}
 	for _, service := range gcloudServices {
 		env = append(env, "CLOUDSDK_API_ENDPOINT_OVERRIDES_"+service+"=http://"+l.addr+"/")
@@ -96,6 +96,9 @@ func TestGcloud(t *testing.T) {
 		{"organizations describe 333", "name: organizations/333"},
 		{"logging write rehearsal hello --severity=ERROR", "Created log entry."},
 		{"logging read severity>=ERROR --limit=1", "textPayload: hello"},
+		{"logging read log_id(\"cloudaudit.googleapis.com/activity\")protoPayload.methodName=\"google.cloud.run.v1.Jobs.SetIamPolicy\" --limit=1", "reason: by-hand"},
+		{"logging read protoPayload.methodName=~\"SecretManagerService\\.SetIamPolicy$\" --limit=1", "member: " + agent},
+		{"logging read protoPayload.authenticationInfo.principalEmail=\"pullfix@pullfix-local.iam.gserviceaccount.com\" --project=shared-images --limit=1 --order=asc", "methodName: google.devtools.artifactregistry.v1.ArtifactRegistry.SetIamPolicy"},
 	} {
 		if got := gcloud(t, env, test.line); !strings.Contains(got, test.want) {
 			t.Errorf("gcloud %s: got\n%s\nwant %q", test.line, got, test.want)

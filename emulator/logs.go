@@ -22,33 +22,42 @@ const wantLogName = "projects/P/logs/ID, or the same below organizations, folder
 
 var logNamePattern = lazily(`^(?:projects|organizations|folders|billingAccounts)/[^/\s]+/logs/[A-Za-z0-9_.%-]{1,512}$`)
 
-// logs is Cloud Logging. Entries are only ever added and never changed.
+// maxWritten bounds what callers write. It is memory, and a rehearsal may run
+// for long: what is oldest goes first.
+const maxWritten = 64 << 20
+
+// logs is Cloud Logging. Entries are never changed.
 type logs struct {
 	loggingpb.UnimplementedLoggingServiceV2Server
-	world *catalog
+	world  *catalog
+	seeded []*logEntry
 
 	mu      sync.Mutex
-	entries []*logEntry
+	written []*logEntry
+	bytes   int // of what is written
 	serial  int
 }
 
-func newLogs(seed *Seed, world *catalog) *logs {
-	l := &logs{world: world}
-	l.add(seed.entries)
-	return l
-}
+func newLogs(seed *Seed, world *catalog) *logs { return &logs{world: world, seeded: seed.entries} }
 
 func (l *logs) add(entries []*logEntry) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.entries = append(l.entries, entries...)
+	for _, e := range entries {
+		l.bytes += proto.Size(e.proto)
+	}
+	l.written = append(l.written, entries...)
+	for ; l.bytes > maxWritten; l.written = l.written[1:] {
+		l.bytes -= proto.Size(l.written[0].proto)
+		l.written[0] = nil
+	}
 }
 
-// snapshot is what there is now. Nobody writes to the entries behind it.
+// snapshot is what there is now.
 func (l *logs) snapshot() []*logEntry {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return slices.Clip(l.entries)
+	return slices.Concat(l.seeded, l.written)
 }
 
 func (l *logs) all() []*loggingpb.LogEntry {

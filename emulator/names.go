@@ -34,6 +34,7 @@ var (
 	methodForm     = newForm(`the name of a gRPC method such as SetIamPolicy, or *`, `\*|[A-Z][A-Za-z]*`)
 	roleForm       = nameForm{wantRole, rolePattern}
 	memberForm     = nameForm{wantMember, memberPattern}
+	emailForm      = newForm(`an e-mail address`, email)
 	parentForm     = newForm(`folders/N or organizations/N`, `(folders|organizations)/[0-9]+`)
 	folderForm     = newForm(`folders/N`, `folders/[0-9]+`)
 	repositoryForm = newForm(`projects/P/locations/L/repositories/R`, projectPart+locationPart+`/repositories/([a-z](?:[a-z0-9._-]*[a-z0-9])?)`)

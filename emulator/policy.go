@@ -55,6 +55,13 @@ func (p *policies) all() map[string]*iampb.Policy {
 	return out
 }
 
+// whole is the policy with everything that is in it.
+func (p *policies) whole(resource string) *iampb.Policy {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return inVersion(p.current(resource), 3)
+}
+
 func (p *policies) get(resource string, version int32) (*iampb.Policy, error) {
 	if err := checkVersion(version); err != nil {
 		return nil, err

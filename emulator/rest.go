@@ -10,10 +10,12 @@ import (
 	"net/url"
 	"reflect"
 	"slices"
+	"strings"
 
 	"google.golang.org/genproto/googleapis/api/annotations"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
@@ -41,6 +43,7 @@ type route struct {
 	httpPath
 	template *template
 	method   string // the full name, as gRPC writes it
+	called   string // the same in the version of the API that the path is of
 	request  protoreflect.MessageType
 	handler  reflect.Value
 }
@@ -67,18 +70,29 @@ func (t *transcoder) addMethod(m protoreflect.MethodDescriptor, server any) {
 	if rule == nil || err != nil || m.IsStreamingClient() || m.IsStreamingServer() {
 		return
 	}
+	method := fmt.Sprintf("/%s/%s", m.Parent().FullName(), m.Name())
 	base := route{
-		method:  fmt.Sprintf("/%s/%s", m.Parent().FullName(), m.Name()),
+		method:  method,
+		called:  method,
 		request: request,
 		handler: reflect.ValueOf(server).MethodByName(string(m.Name())),
 	}
 	for _, rule := range append([]*annotations.HttpRule{rule}, rule.GetAdditionalBindings()...) {
-		method, path := methodAndPath(rule)
-		t.add(base, httpPath{method, path, rule.GetBody(), nil})
+		verb, path := methodAndPath(rule)
+		t.add(base, httpPath{verb, path, rule.GetBody(), nil})
 	}
 	for _, older := range olderPaths[base.method] {
+		base.called = inVersionOf(older.path, base.method)
 		t.add(base, older)
 	}
+}
+
+var apiVersion = lazily(`\.v[0-9]+\.`)
+
+// inVersionOf is the name of a method in the version that the path begins with.
+func inVersionOf(path, method string) string {
+	version, _, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
+	return apiVersion().ReplaceAllLiteralString(method, "."+version+".")
 }
 
 func (t *transcoder) add(r route, p httpPath) {
@@ -116,12 +130,22 @@ func (t *transcoder) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		writeError(w, err)
 		return
 	}
-	res, err := t.intercept(r.Context(), req, &grpc.UnaryServerInfo{FullMethod: route.method}, route.call)
+	res, err := t.intercept(withHeaders(r.Context(), r.Header), req, &grpc.UnaryServerInfo{FullMethod: route.called}, route.call)
 	if err != nil {
 		writeError(w, err)
 		return
 	}
 	route.write(w, res)
+}
+
+// withHeaders is the context of a request with its headers where those of a
+// gRPC call are.
+func withHeaders(ctx context.Context, headers http.Header) context.Context {
+	incoming := metadata.MD{}
+	for key, values := range headers {
+		incoming.Append(key, values...)
+	}
+	return metadata.NewIncomingContext(ctx, incoming)
 }
 
 func (t *transcoder) find(r *http.Request) (*route, url.Values) {

@@ -19,11 +19,12 @@ const (
 // not change once it is parsed.
 //
 // Its keys are projects, folders, repositories, secrets, services, jobs,
-// workerPools, serviceAccounts, missingMembers, logs, latency and faults; all
-// may be left out. Whatever can have an allow policy may carry one. A project,
+// workerPools, serviceAccounts, missingMembers, caller, logs, latency and
+// faults; all may be left out. Whatever can have an allow policy may carry one. A project,
 // repository, secret or workload exists if it is in the seed, a folder or
 // organization also if it is named as a parent, and a service account unless
-// it is in missingMembers.
+// it is in missingMembers. The caller is the e-mail address that the audit log
+// has of everybody; without one it is pullfix@pullfix-local.iam.gserviceaccount.com.
 type Seed struct {
 	projects     []*project
 	folders      []*folder
@@ -32,6 +33,7 @@ type Seed struct {
 	workloads    []string // names of services, jobs and worker pools
 	policies     []seededPolicy
 	missing      []string
+	caller       string
 	entries      []*logEntry
 	latency      time.Duration
 	faults       []fault
@@ -75,7 +77,7 @@ func parseSeed(file string, data []byte, read func(path string) ([]byte, error))
 		return nil, err
 	}
 	steps := []func(*seedDoc) error{
-		r.projects, r.folders, r.repositories, r.secrets, r.workloads, r.accounts, r.missing, r.faults, r.latency,
+		r.projects, r.folders, r.repositories, r.secrets, r.workloads, r.accounts, r.missing, r.caller, r.faults, r.latency,
 		func(doc *seedDoc) error {
 			return r.logs(doc, func(path string) ([]byte, error) {
 				if !filepath.IsAbs(path) {

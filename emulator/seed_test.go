@@ -39,6 +39,7 @@ workerPools:
 serviceAccounts:
   - {name: projects/p/serviceAccounts/a@p.iam.gserviceaccount.com}
 missingMembers: ["serviceAccount:service-9@serverless-robot-prod.iam.gserviceaccount.com"]
+caller: pullfix@p.iam.gserviceaccount.com # of every call, for the audit log
 logs: [entries.jsonl]                 # what Cloud Logging already holds
 latency: 50ms                         # added to every call
 faults:
@@ -66,7 +67,7 @@ func TestSeed(t *testing.T) {
 		t.Error(d)
 	}
 	if len(s.projects) != 1 || len(s.folders) != 1 || len(s.repositories) != 3 || len(s.secrets) != 1 || len(s.workloads) != 3 ||
-		len(s.policies) != 8 || len(s.missing) != 1 || len(s.entries) != 1 || s.latency.String() != "50ms" {
+		len(s.policies) != 8 || len(s.missing) != 1 || s.caller != "pullfix@p.iam.gserviceaccount.com" || len(s.entries) != 1 || s.latency.String() != "50ms" {
 		t.Errorf("got %+v", s)
 	}
 	for _, text := range []string{"", "# nothing\n", "repositories:\n", "---\n"} {

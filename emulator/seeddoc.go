@@ -22,6 +22,7 @@ type seedDoc struct {
 	WorkerPools     []item[namedDoc]      `yaml:"workerPools"`
 	ServiceAccounts []item[namedDoc]      `yaml:"serviceAccounts"`
 	MissingMembers  []scalar              `yaml:"missingMembers"`
+	Caller          scalar                `yaml:"caller"`
 	Logs            []scalar              `yaml:"logs"`
 	Latency         scalar                `yaml:"latency"`
 	Faults          []item[faultDoc]      `yaml:"faults"`

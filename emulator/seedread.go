@@ -172,6 +172,11 @@ func (r *seedReader) missing(doc *seedDoc) error {
 	return nil
 }
 
+func (r *seedReader) caller(doc *seedDoc) (err error) {
+	r.seed.caller, err = r.optional("caller", doc.Caller, emailForm)
+	return err
+}
+
 func (r *seedReader) latency(doc *seedDoc) error {
 	if !doc.Latency.written() {
 		return nil

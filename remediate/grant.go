@@ -51,6 +51,7 @@ type outcome struct {
 type change struct {
 	binding iam.Binding
 	seen    *iampb.Policy // as the check read it; nil where that is not known
+	reason  string        // for Google's audit log
 	away    bool          // out of the policy
 	sent    string        // etag before the first write that may have made it although it failed
 	settled bool
@@ -63,14 +64,20 @@ type change struct {
 // and everything starts over. A write whose answer was lost is looked for before
 // anything is said about it. The error is a [retry.Transient] where the same
 // event may succeed later, and a [RefusedError] where it may not.
-func (g *Granter) Grant(ctx context.Context, grant Grant, seen *iampb.Policy) (Change, error) {
-	return g.do(ctx, &change{binding: grant.binding, seen: seen})
+//
+// reason is for Google's audit log, which has it beside the write
+// (https://cloud.google.com/apis/docs/system-parameters), and beside it those of
+// the other grants that the write makes: 2 KiB of printable ASCII in all, and
+// how many there are besides. "" says nothing.
+func (g *Granter) Grant(ctx context.Context, grant Grant, seen *iampb.Policy, reason string) (Change, error) {
+	return g.do(ctx, &change{binding: grant.binding, seen: seen, reason: reason})
 }
 
 // Remove takes the member out of the one unconditional binding of the role, as
-// carefully as [Granter.Grant] adds one. Made is false where it was not there.
-func (g *Granter) Remove(ctx context.Context, removal Removal) (Change, error) {
-	return g.do(ctx, &change{binding: removal.binding, away: true})
+// carefully as [Granter.Grant] adds one, and with a reason like there. Made is
+// false where it was not there.
+func (g *Granter) Remove(ctx context.Context, removal Removal, reason string) (Change, error) {
+	return g.do(ctx, &change{binding: removal.binding, away: true, reason: reason})
 }
 
 func (g *Granter) do(ctx context.Context, c *change) (Change, error) {
@@ -189,7 +196,7 @@ func (w *writer) write(ctx context.Context, changes []*change) error {
 		case before == "":
 			return fmt.Errorf("write the policy of %s: %w", w.of, errNoEtag)
 		}
-		after, err := w.send(ctx, policy)
+		after, err := w.send(explained(ctx, open), policy)
 		if err == nil {
 			settle(open, func(c *change) { c.end(Change{Made: true, EtagBefore: before, EtagAfter: etag(after)}, nil) })
 			return nil

@@ -23,7 +23,7 @@ import (
 func TestGrantAddsOneMemberAndChangesNothingElse(t *testing.T) {
 	cloud, _, granter := start(t, world)
 	before := cloud.Policies()[repository]
-	change, err := granter.Grant(t.Context(), must(planned().Grant(iam.Principal{})), nil)
+	change, err := granter.Grant(t.Context(), must(planned().Grant(iam.Principal{})), nil, "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -54,7 +54,7 @@ func TestGrantKeepsAuditConfigs(t *testing.T) {
 	}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := granter.Grant(t.Context(), must(planned().Grant(iam.Principal{})), nil); err != nil {
+	if _, err := granter.Grant(t.Context(), must(planned().Grant(iam.Principal{})), nil, ""); err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(policy.AuditConfigs, cloud.Policies()[repository].GetAuditConfigs(), protocmp.Transform()); diff != "" {
@@ -66,7 +66,7 @@ func TestGrantTwiceWritesOnce(t *testing.T) {
 	cloud, _, granter := start(t, world)
 	grant := must(planned().Grant(iam.Principal{}))
 	for n := range 2 {
-		change, err := granter.Grant(t.Context(), grant, nil)
+		change, err := granter.Grant(t.Context(), grant, nil, "")
 		if err != nil || change.Made != (n == 0) {
 			t.Fatalf("time %d: got %+v, %v", n+1, change, err)
 		}
@@ -116,7 +116,7 @@ func TestGrantUnderFaults(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			cloud, _, granter := start(t, withFaults(world, test.faults...))
-			change, err := granter.Grant(t.Context(), must(planned().Grant(iam.Principal{})), nil)
+			change, err := granter.Grant(t.Context(), must(planned().Grant(iam.Principal{})), nil, "")
 			change.EtagBefore, change.EtagAfter = "", ""
 			if change != test.want {
 				t.Errorf("got %+v, want %+v", change, test.want)
@@ -148,7 +148,7 @@ func TestManyWritersLoseNothing(t *testing.T) {
 		wg.Go(func() {
 			p := planned()
 			p.Binding.Member = iam.CloudRunAgent(must(iam.ParseProject(fmt.Sprint(1000 + n))))
-			if _, err := granter.Grant(t.Context(), must(p.Grant(iam.Principal{})), nil); err != nil {
+			if _, err := granter.Grant(t.Context(), must(p.Grant(iam.Principal{})), nil, ""); err != nil {
 				t.Errorf("writer %d: %v", n, err)
 			}
 		})
@@ -165,7 +165,7 @@ func TestGrantEndsWithItsContext(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
 	began := time.Now()
-	_, err := granter.Grant(ctx, must(planned().Grant(iam.Principal{})), nil)
+	_, err := granter.Grant(ctx, must(planned().Grant(iam.Principal{})), nil, "")
 	if transient := (*retry.Transient)(nil); !errors.As(err, &transient) {
 		t.Errorf("got %v, want a transient error", err)
 	}
@@ -189,7 +189,7 @@ func (n *noEtag) SetIamPolicy(context.Context, *iampb.SetIamPolicyRequest, ...ga
 func TestNothingIsWrittenWithoutAnEtag(t *testing.T) {
 	policies := &noEtag{}
 	granter := &Granter{Services: fixed(policies), Calls: quick}
-	_, err := granter.Grant(t.Context(), must(planned().Grant(iam.Principal{})), nil)
+	_, err := granter.Grant(t.Context(), must(planned().Grant(iam.Principal{})), nil, "")
 	if !errors.Is(err, errNoEtag) || policies.written {
 		t.Errorf("got error %v and written %t, want %v and nothing written", err, policies.written, errNoEtag)
 	}

@@ -31,7 +31,7 @@ func atOnce(ctx context.Context, n int, granters ...*Granter) []outcome {
 	var wg sync.WaitGroup
 	for i := range n {
 		wg.Go(func() {
-			change, err := granters[i%len(granters)].Grant(ctx, must(agentPlan(1000+i).Grant(iam.Principal{})), nil)
+			change, err := granters[i%len(granters)].Grant(ctx, must(agentPlan(1000+i).Grant(iam.Principal{})), nil, reasonFor(1000+i))
 			outcomes[i] = outcome{change, err}
 		})
 	}
@@ -146,7 +146,7 @@ func TestManyGrantsOfOneMember(t *testing.T) {
 	made := make(chan bool, 20)
 	for range cap(made) {
 		wg.Go(func() {
-			change, err := granter.Grant(t.Context(), must(agentPlan(1000).Grant(iam.Principal{})), nil)
+			change, err := granter.Grant(t.Context(), must(agentPlan(1000).Grant(iam.Principal{})), nil, "")
 			if err != nil {
 				t.Errorf("got %v", err)
 			}
@@ -215,7 +215,7 @@ func TestALoneGrantTrustsItsCheck(t *testing.T) {
 	cloud, _, granter := start(t, world)
 	seen := cloud.Policies()[repository]
 	was := proto.CloneOf(seen)
-	if change, err := granter.Grant(t.Context(), must(planned().Grant(iam.Principal{})), seen); err != nil || !change.Made {
+	if change, err := granter.Grant(t.Context(), must(planned().Grant(iam.Principal{})), seen, ""); err != nil || !change.Made {
 		t.Fatalf("got %+v, %v", change, err)
 	}
 	if n := cloud.Calls()["GetIamPolicy"]; n != 0 {
@@ -225,7 +225,7 @@ func TestALoneGrantTrustsItsCheck(t *testing.T) {
 		t.Errorf("the caller's policy was changed\n%s", diff)
 	}
 	// The policy has moved on since: the old one is refused, and read anew.
-	if change, err := granter.Grant(t.Context(), must(agentPlan(1000).Grant(iam.Principal{})), seen); err != nil || !change.Made {
+	if change, err := granter.Grant(t.Context(), must(agentPlan(1000).Grant(iam.Principal{})), seen, ""); err != nil || !change.Made {
 		t.Errorf("with a policy of before: got %+v, %v", change, err)
 	}
 	wantAdded(t, cloud, map[string]int{"group:dev@example.com": 1, "user:guest@example.com": 1, "roles/artifactregistry.writer serviceAccount:build@shared.iam.gserviceaccount.com": 1, agent111: 1}, []int{1000})
@@ -237,13 +237,13 @@ func TestWhoWaitsTooLong(t *testing.T) {
 	defer cancel()
 	first := make(chan error, 1)
 	go func() {
-		_, err := granter.Grant(t.Context(), must(agentPlan(1000).Grant(iam.Principal{})), nil)
+		_, err := granter.Grant(t.Context(), must(agentPlan(1000).Grant(iam.Principal{})), nil, "")
 		first <- err
 	}()
 	for cloud.Calls()["GetIamPolicy"] == 0 {
 		time.Sleep(time.Millisecond)
 	}
-	change, err := granter.Grant(ctx, must(agentPlan(1001).Grant(iam.Principal{})), nil)
+	change, err := granter.Grant(ctx, must(agentPlan(1001).Grant(iam.Principal{})), nil, "")
 	if transient := (*retry.Transient)(nil); !errors.As(err, &transient) || change.Unsure {
 		t.Errorf("nobody has begun with it: got %+v, %v, want a transient error and nothing unsure", change, err)
 	}
@@ -255,11 +255,11 @@ func TestWhoWaitsTooLong(t *testing.T) {
 func TestRemove(t *testing.T) {
 	cloud, _, granter := start(t, withFaults(world, "{method: SetIamPolicy, code: ABORTED, after: 1, times: 1}", "{method: SetIamPolicy, code: UNAVAILABLE, times: 1, after: 1, afterWrite: true}"))
 	was := cloud.Policies()[repository]
-	if _, err := granter.Grant(t.Context(), must(planned().Grant(iam.Principal{})), nil); err != nil {
+	if _, err := granter.Grant(t.Context(), must(planned().Grant(iam.Principal{})), nil, ""); err != nil {
 		t.Fatal(err)
 	}
 	removal := must(NewRemoval(planned().Binding))
-	if change, err := granter.Remove(t.Context(), removal); err != nil || !change.Made || change.EtagBefore == change.EtagAfter {
+	if change, err := granter.Remove(t.Context(), removal, ""); err != nil || !change.Made || change.EtagBefore == change.EtagAfter {
 		t.Errorf("got %+v, %v, want it removed", change, err)
 	}
 	is := cloud.Policies()[repository]
@@ -267,24 +267,14 @@ func TestRemove(t *testing.T) {
 	if diff := cmp.Diff(was, is, protocmp.Transform()); diff != "" {
 		t.Errorf("the policy before and after -want +got\n%s", diff)
 	}
-	if change, err := granter.Remove(t.Context(), removal); err != nil || change.Made {
+	if change, err := granter.Remove(t.Context(), removal, ""); err != nil || change.Made {
 		t.Errorf("a second time: got %+v, %v, want nothing to be done", change, err)
 	}
 }
 
 // TestEveryServiceHasOneWritePath grants on each type of resource.
 func TestEveryServiceHasOneWritePath(t *testing.T) {
-	const seed = world + `
-secrets:
-  - {name: projects/shared/secrets/key, value: x}
-services:
-  - {name: projects/shared/locations/us-central1/services/web}
-jobs:
-  - {name: projects/shared/locations/us-central1/jobs/web}
-workerPools:
-  - {name: projects/shared/locations/us-central1/workerPools/web}
-`
-	cloud, checker, granter := start(t, seed)
+	cloud, checker, granter := start(t, everyType)
 	for _, test := range attempts {
 		if test.want != "" {
 			continue
@@ -296,7 +286,7 @@ workerPools:
 			if a, err := checker.Check(t.Context(), q); err != nil || a.Cause != WouldHelp && a.Cause != AlreadyHeld {
 				t.Fatalf("check: got %+v, %v", a, err)
 			}
-			if _, err := granter.Grant(t.Context(), grant, nil); err != nil {
+			if _, err := granter.Grant(t.Context(), grant, nil, ""); err != nil {
 				t.Fatal(err)
 			}
 			if got := heldBy(cloud.Policies()[test.target], grant.Binding()); got == "" {

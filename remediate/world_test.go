@@ -48,6 +48,18 @@ repositories:
     mode: remote
 `
 
+// everyType has something of each type whose policy can be written.
+const everyType = world + `
+secrets:
+  - {name: projects/shared/secrets/key, value: x}
+services:
+  - {name: projects/shared/locations/us-central1/services/web}
+jobs:
+  - {name: projects/shared/locations/us-central1/jobs/web}
+workerPools:
+  - {name: projects/shared/locations/us-central1/workerPools/web}
+`
+
 var quick = retry.Calls{Timeout: 2 * time.Second, Attempts: 4, Backoff: gax.Backoff{Initial: time.Millisecond, Max: 4 * time.Millisecond}}
 
 // planned is the plan for a denial of the agent of app-one on the repository.

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -76,6 +77,11 @@ func TestGcloudSeesTheGrant(t *testing.T) {
 	policy := []string{"artifacts", "repositories", "get-iam-policy", "apps", "--location=us-central1"}
 	if got := run(policy...); !strings.Contains(got, member) || !strings.Contains(got, "role: roles/artifactregistry.reader") {
 		t.Errorf("gcloud does not see the member:\n%s", got)
+	}
+	const mine = `log_id("cloudaudit.googleapis.com/activity") AND protoPayload.methodName=~"SetIamPolicy$" AND protoPayload.serviceData.policyDelta.bindingDeltas.action="ADD"`
+	if got := run("logging", "read", mine, "--format=value(protoPayload.requestMetadata.requestAttributes.reason)"); !regexp.MustCompile(
+		`^pullfix event=\S+ rule=\S+ key=[0-9a-f]{32}\n$`).MatchString(got) {
+		t.Errorf("gcloud reads %q out of the audit log, want the one reason of the grant", got)
 	}
 	run("artifacts", "repositories", "remove-iam-policy-binding", "apps", "--location=us-central1",
 		"--member="+member, "--role=roles/artifactregistry.reader")

@@ -26,7 +26,7 @@ func inputName(args []string) string {
 // a long file is read.
 func openInput(cmd *cobra.Command, name string) (io.ReadCloser, error) {
 	if name == standardInput {
-		if in, ok := cmd.InOrStdin().(*os.File); ok && term.IsTerminal(int(in.Fd())) {
+		if isTerminal(cmd.InOrStdin()) {
 			fmt.Fprintln(cmd.ErrOrStderr(), "reading standard input; end it with Ctrl-D")
 		}
 		return io.NopCloser(cmd.InOrStdin()), nil
@@ -39,14 +39,21 @@ func openInput(cmd *cobra.Command, name string) (io.ReadCloser, error) {
 	if err != nil {
 		return nil, errors.Join(err, file.Close())
 	}
-	errs, ok := cmd.ErrOrStderr().(*os.File)
-	if !ok || !term.IsTerminal(int(errs.Fd())) || info.Size() < longFile {
+	if !isTerminal(cmd.ErrOrStderr()) || info.Size() < longFile {
 		return file, nil
 	}
-	bar := progressbar.NewOptions64(info.Size(), progressbar.OptionSetWriter(errs), progressbar.OptionShowBytes(true),
-		progressbar.OptionSetDescription(name), progressbar.OptionClearOnFinish())
-	reader := progressbar.NewReader(file, bar)
+	reader := progressbar.NewReader(file, newBar(cmd.ErrOrStderr(), name, info.Size()))
 	return &reader, nil
+}
+
+func newBar(errs io.Writer, name string, size int64) *progressbar.ProgressBar {
+	return progressbar.NewOptions64(size, progressbar.OptionSetWriter(errs), progressbar.OptionShowBytes(true),
+		progressbar.OptionSetDescription(name), progressbar.OptionClearOnFinish())
+}
+
+func isTerminal(stream any) bool {
+	file, ok := stream.(*os.File)
+	return ok && term.IsTerminal(int(file.Fd()))
 }
 
 // longFile is one that takes long enough for somebody to wonder, in bytes.

@@ -34,6 +34,6 @@ func TestScripts(t *testing.T) {
 			env.Setenv("LINES", "one\ntwo")
 			return os.MkdirAll(filepath.Join(env.WorkDir, "tmp"), 0o700)
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"post": post, "get": get, "policies": policies},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"post": post, "get": get, "policies": policies, "edit": edit, "first": firstLines},
 	})
 }

@@ -50,7 +50,7 @@ func (u removing) remove(ctx context.Context, grant audit.Record, away remediate
 		return fmt.Errorf("nothing was removed, because that could not be recorded: %w", err)
 	}
 	granter := remediate.Granter{Services: u.services, Calls: u.calls}
-	change, err := granter.Remove(ctx, away)
+	change, err := granter.Remove(ctx, away, intent.RequestReason())
 	result := ended(intent, change, err)
 	if lost := u.book.write(ctx, result); lost != nil {
 		return errors.Join(err, fmt.Errorf("the removal of %s ended %s, and that could not be recorded: %w; run it again", words(away), result.Outcome, lost))
@@ -147,7 +147,7 @@ func rehearse(ctx context.Context, services remediate.Services, calls retry.Call
 		policies, err := services(ctx, of)
 		return unwritten{policies, seen}, err
 	}}
-	change, err := granter.Remove(ctx, away)
+	change, err := granter.Remove(ctx, away, "")
 	return change, seen, err
 }
 

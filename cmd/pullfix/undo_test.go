@@ -315,7 +315,7 @@ func TestSomebodyElseRemovesMeanwhile(t *testing.T) {
 			return
 		}
 		d.cloud.Watch(nil)
-		if _, err := other.Remove(t.Context(), away); err != nil {
+		if _, err := other.Remove(t.Context(), away, ""); err != nil {
 			t.Error(err)
 		}
 	})
@@ -349,6 +349,24 @@ func TestUndoGoesOnAfterAFailure(t *testing.T) {
 	}
 	if d.holds(t) {
 		t.Error("the policy holds the member")
+	}
+}
+
+// Google's audit log leads from the removal to its records.
+func TestUndoTellsGoogleWhy(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, "")
+	var reasons []string
+	d.cloud.Watch(func(c emulator.Call) {
+		if c.Method == "SetIamPolicy" && !c.Done {
+			reasons = append(reasons, c.Reason)
+		}
+	})
+	if status, told := d.run(t); status != exitDone {
+		t.Fatalf("got status %d, %q", status, told)
+	}
+	if diff := gocmp.Diff([]string{applied.RequestReason()}, reasons); diff != "" {
+		t.Errorf("reasons of the writes -want +got\n%s", diff)
 	}
 }
 

@@ -1,0 +1,176 @@
+package audit
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/googleapis/gax-go/v2"
+
+	"github.com/pullfix/pullfix/emulator/emulatortest"
+)
+
+// hurried waits for nearly nothing.
+func hurried(attempts int) patience {
+	return patience{gax.Backoff{Initial: time.Millisecond, Max: time.Millisecond}, attempts}
+}
+
+func TestReadCloudTurnsPages(t *testing.T) {
+	cloud, address := emulatortest.Start(t, twoProjects+"faults: [{method: ListLogEntries, code: RESOURCE_EXHAUSTED, after: 1, times: 3}]\n")
+	ops := openCloud(t, address, "ops")
+	const count = mostEntries + 10
+	for n := range count {
+		r := about(strconv.Itoa(n))
+		r.At = r.At.Add(time.Duration(count-n) * time.Minute)
+		writeCloud(t, ops, r)
+	}
+	n, last := 0, time.Time{}
+	for r, err := range readCloud(t.Context(), "ops", Query{}, hurried(4), emulatortest.Options(address)...) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !r.At.After(last) {
+			t.Fatalf("a record of %s comes after one of %s", r.At, last)
+		}
+		n, last = n+1, r.At
+	}
+	if calls := cloud.Calls()["ListLogEntries"]; n != count || calls != 5 {
+		t.Errorf("read %d records in %d calls, want %d in 5: two pages, the second of which is refused three times", n, calls, count)
+	}
+}
+
+func TestReadCloudGivesUp(t *testing.T) {
+	for code, calls := range map[string]int{
+		"RESOURCE_EXHAUSTED": 3, "UNAVAILABLE": 3, "INTERNAL": 3, "DEADLINE_EXCEEDED": 3,
+		"PERMISSION_DENIED": 1, "INVALID_ARGUMENT": 1, "UNAUTHENTICATED": 1, "NOT_FOUND": 1,
+	} {
+		cloud, address := emulatortest.Start(t, twoProjects+"faults: [{method: ListLogEntries, code: "+code+", times: 99}]\n")
+		n := 0
+		for r, err := range readCloud(t.Context(), "ops", Query{}, hurried(3), emulatortest.Options(address)...) {
+			if n++; r != nil || err == nil || !strings.HasPrefix(err.Error(), `audit log of "ops": rpc error: code = `) {
+				t.Errorf("%s: got %v, %v, want an error that names the project", code, r, err)
+			}
+		}
+		if got := cloud.Calls()["ListLogEntries"]; n != 1 || got != calls {
+			t.Errorf("%s: yielded %d times after %d calls, want 1 after %d", code, n, got, calls)
+		}
+	}
+}
+
+func TestReadCloudWaitsNoLongerThanItsContext(t *testing.T) {
+	_, address := emulatortest.Start(t, twoProjects+"faults: [{method: ListLogEntries, code: RESOURCE_EXHAUSTED, times: 99}]\n")
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	patient := patience{gax.Backoff{Initial: time.Hour, Max: time.Hour}, 9}
+	for _, err := range readCloud(ctx, "ops", Query{}, patient, emulatortest.Options(address)...) {
+		if err == nil {
+			t.Error("read from a quota that is used up")
+		}
+	}
+}
+
+// TestPatienceOutlastsTheQuota adds up what is waited at most.
+func TestPatienceOutlastsTheQuota(t *testing.T) {
+	p, total := defaultPatience, time.Duration(0)
+	for range 1000 {
+		cur := p.backoff
+		for range p.left - 1 {
+			total += cur.Pause()
+		}
+	}
+	if mean := total / 1000; mean < 2*time.Minute || mean > pageTime/2 {
+		t.Errorf("waits %s on average, want some times the minute of the quota and less than %s", mean, pageTime/2)
+	}
+}
+
+// TestReadCloudReadsWhatIsOld holds that nobody adds yesterday to the filter.
+func TestReadCloudReadsWhatIsOld(t *testing.T) {
+	_, address := emulatortest.Start(t, twoProjects)
+	old := record()
+	old.At = time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC)
+	writeCloud(t, openCloud(t, address, "ops"), old)
+	if got := all(t, ReadCloud(t.Context(), "ops", Query{}, emulatortest.Options(address)...)); len(got) != 1 {
+		t.Errorf("got %d records of 2020, want 1", len(got))
+	}
+}
+
+func TestReadCloudTakesTextsForTexts(t *testing.T) {
+	_, address := emulatortest.Start(t, twoProjects)
+	ops, other := openCloud(t, address, "ops"), openCloud(t, address, "app-one")
+	for _, text := range []string{`"`, `\`, `a\"b`, `x" OR logName:"`, `x") OR timestamp>="1970`, `a) OR (b`, "*", "a b", "--", `\x41`, "é"} {
+		r := record()
+		r.Event, r.Rule, r.Kind, r.Verdict, r.Outcome, r.SourceProject, r.Principal = text, text, text, text, text, text, text
+		r.Resource = "projects/shared/locations/us/repositories/" + text
+		writeCloud(t, other, r)
+		writeCloud(t, ops, r, record())
+		q := Query{Event: text, Rule: text, Kind: text, Verdict: text, Outcome: text, Project: text, Principal: text, Repository: r.Resource}
+		if diff := cmp.Diff([]Record{r}, all(t, ReadCloud(t.Context(), "ops", q, emulatortest.Options(address)...))); diff != "" {
+			t.Errorf("%q: -want +got\n%s", text, diff)
+		}
+	}
+}
+
+// TestReadCloudYieldsEachIDOnce writes one record at two times, as the
+// deliveries of an entry without a time are.
+func TestReadCloudYieldsEachIDOnce(t *testing.T) {
+	_, address := emulatortest.Start(t, twoProjects)
+	first, second := record(), record()
+	second.At = second.At.Add(time.Hour)
+	writeCloud(t, openCloud(t, address, "ops"), second, first, first)
+	if diff := cmp.Diff([]Record{first}, all(t, ReadCloud(t.Context(), "ops", Query{}, emulatortest.Options(address)...))); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
+	}
+}
+
+func TestReadCloudGoesOnAfterABadEntry(t *testing.T) {
+	_, address := emulatortest.Start(t, twoProjects)
+	ops := openCloud(t, address, "ops")
+	writeRaw(t, ops, LogID, "id-1", "a text")
+	late := record()
+	late.At = late.At.Add(time.Hour)
+	writeCloud(t, ops, late)
+	var got []string
+	for r, err := range ReadCloud(t.Context(), "ops", Query{}, emulatortest.Options(address)...) {
+		got = append(got, fmt.Sprint(r != nil, " ", err))
+	}
+	want := []string{
+		`false audit log of "ops": entry "id-1" of 2026-03-04T05:06:07.89Z is not a record: payload of type *loggingpb.LogEntry_TextPayload: want a JSON payload`,
+		"true <nil>",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
+	}
+}
+
+// TestEntriesAreFound holds by what an operator finds the entries.
+func TestEntriesAreFound(t *testing.T) {
+	cloud, address := emulatortest.Start(t, twoProjects)
+	c := openCloud(t, address, "ops")
+	long := about(strings.Repeat("x", longestText+1))
+	unknown := Record{Phase: PhaseDecision, Event: "unreadable", At: record().At, Verdict: "alert", Version: FormatVersion}
+	writeCloud(t, c, record(), long, unknown)
+	entries := cloud.Entries()
+	want := map[string]string{
+		"event": "abc123", "rule": "apps", "kind": "run-image", "verdict": "grant", "outcome": "applied", "project": "app-one",
+	}
+	if diff := cmp.Diff(want, entries[0].GetLabels()); diff != "" {
+		t.Errorf("labels: -want +got\n%s", diff)
+	}
+	if diff := cmp.Diff(map[string]string{"event": "unreadable", "verdict": "alert"}, entries[2].GetLabels()); diff != "" {
+		t.Errorf("labels of an unreadable entry: -want +got\n%s", diff)
+	}
+	if got, want := entries[0].GetTrace(), "projects/ops/traces/38fd33508a882fad30b00ba275541d7c"; got != want {
+		t.Errorf("got trace %q, want %q", got, want)
+	}
+	cut, err := fromEntry(entries[1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := entries[1].GetTrace(), "projects/ops/traces/"+cut.Key(); got != want || long.Key() != cut.Key() || entries[1].GetInsertId() != cut.ID() {
+		t.Errorf("got trace %q and id %q of a record that was cut, want %q and %q", got, entries[1].GetInsertId(), want, cut.ID())
+	}
+}

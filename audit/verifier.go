@@ -1,0 +1,154 @@
+package audit
+
+import (
+	"cmp"
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// verifier holds one record after the other against what is known.
+type verifier struct {
+	VerifyOptions
+	report  Report
+	history *history
+	lines   *chainCheck // nil where there are no lines
+	line    int         // of the record, 0 where there are no lines
+	open    map[act]begun
+	ended   map[act]bool // those whose event has the time of the last record
+	at      time.Time    // of the last record
+	room    []byte
+}
+
+// act is a grant or its undo, by the key of its records.
+type act struct {
+	key  [16]byte
+	undo bool
+}
+
+// begun is what is known of an act without a result.
+type begun struct {
+	line            int
+	id              [16]byte
+	at              time.Time
+	event, resource string
+}
+
+func newVerifier(ctx context.Context, o VerifyOptions) (*verifier, error) {
+	if o.Window == 0 {
+		o.Window = 24 * time.Hour
+	}
+	v := &verifier{VerifyOptions: o, open: map[act]begun{}, ended: map[act]bool{}}
+	if o.Changes == nil {
+		return v, nil
+	}
+	v.history = newHistory(o)
+	for change, err := range o.Changes {
+		if err := cmp.Or(err, ctx.Err()); err != nil {
+			return nil, err
+		}
+		v.history.add(change)
+	}
+	v.report.Changes = v.history.sort()
+	return v, nil
+}
+
+// take takes the next record, or the error in its place.
+func (v *verifier) take(ctx context.Context, r *Record, err error) error {
+	if err = cmp.Or(err, ctx.Err()); err == nil {
+		v.see(r)
+		return nil
+	}
+	if refused := (*LineError)(nil); errors.As(err, &refused) {
+		v.report.add(Mismatch{Kind: MismatchUnreadable, Line: refused.Line, Why: refused.Error()})
+		return nil
+	}
+	return err
+}
+
+func (v *verifier) see(r *Record) {
+	v.report.Records++
+	if r.PolicyDigest != "" && len(v.Digests) > 0 && !v.Digests[r.PolicyDigest] {
+		v.mismatch(MismatchDigest, r, fmt.Sprintf("the policy %q decided, which is none of the known ones", r.PolicyDigest))
+	}
+	if !r.At.Equal(v.at) {
+		v.at = r.At
+		clear(v.ended)
+	}
+	switch {
+	case r.Phase == PhaseNotice || r.Outcome == OutcomeFailed: // the event comes again
+	case r.Phase == PhaseIntent:
+		v.begin(r)
+	default:
+		v.finish(r)
+	}
+}
+
+func (v *verifier) mismatch(kind MismatchKind, r *Record, why string) {
+	v.report.add(Mismatch{Kind: kind, Line: v.line, Event: strings.Clone(r.Event), ID: r.ID(), At: r.At, Why: why})
+}
+
+func (v *verifier) digest(r *Record, slot string) [16]byte {
+	if v.room == nil {
+		v.room = make([]byte, 0, 10*longestText)
+	}
+	return r.digest(slot, v.room)
+}
+
+// begin notes an act. Cloud Logging may list what ended it first, where that is
+// a decision, which has the same time.
+func (v *verifier) begin(r *Record) {
+	a := act{v.digest(r, ""), r.undo()}
+	if v.history != nil {
+		v.history.intend(r, a.key)
+	}
+	if !v.ended[a] {
+		v.open[a] = begun{v.line, v.digest(r, r.slot()), r.At, strings.Clone(r.Event), strings.Clone(r.Resource)}
+	}
+}
+
+// finish notes a result, or a decision that nothing more is to be done.
+func (v *verifier) finish(r *Record) {
+	if made := r.Phase == PhaseResult && (r.Outcome == OutcomeApplied || r.Outcome == OutcomeUndone); made && v.history != nil && v.judged(r.At) {
+		if why := v.history.contradicts(r); why != "" {
+			v.mismatch(MismatchContradicted, r, why)
+		}
+	}
+	if v.lines != nil && len(v.open) == 0 {
+		return
+	}
+	a := act{v.digest(r, ""), r.undo()}
+	delete(v.open, a)
+	if v.lines == nil { // lines stand in the order in which they were written
+		v.ended[a] = true
+	}
+}
+
+// judged reports whether everything about a time is known by now.
+func (v *verifier) judged(at time.Time) bool {
+	return !at.Before(v.Since) && (v.Now.IsZero() || !at.After(v.Now.Add(-v.Grace)))
+}
+
+// end finds what never came.
+func (v *verifier) end() {
+	var left []Mismatch
+	for _, b := range v.open {
+		if v.judged(b.at) {
+			why := fmt.Sprintf("an act on %q was begun, and how it ended is not recorded", b.resource)
+			left = append(left, Mismatch{Kind: MismatchNoResult, Line: b.line, Event: b.event, ID: hex.EncodeToString(b.id[:]), At: b.at, Why: why})
+		}
+	}
+	slices.SortFunc(left, func(a, b Mismatch) int {
+		return cmp.Or(cmp.Compare(a.Line, b.Line), a.At.Compare(b.At), cmp.Compare(a.ID, b.ID))
+	})
+	for _, m := range left {
+		v.report.add(m)
+	}
+	if v.history != nil {
+		v.history.unintended(v.judged, v.report.add)
+	}
+}
