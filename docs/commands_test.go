@@ -17,7 +17,7 @@ import (
 )
 
 // programs are what the commands on the pages may need.
-var programs = []string{"base64", "cat", "curl", "docker", "export", "gcloud", "git", "go", "pullfix", "test", "tr"}
+var programs = []string{"base64", "cat", "curl", "docker", "export", "gcloud", "git", "go", "jq", "pullfix", "test", "tr"}
 
 // command is one call of a program in a fence of shell.
 type command struct {
@@ -117,6 +117,10 @@ var cli = map[string][]string{
 	"rules diff":     {"above", "format", "number"},
 	"notify preview": {"channel", "format", "kind", "output", "rules", "tone"},
 	"notify test":    {"channel", "kind", "rules", "tone"},
+	"audit list":     {"file", "format", "from", "kind", "outcome", "principal", "project", "repository", "rule", "to", "verdict"},
+	"audit report":   {"file", "format", "from", "kind", "output", "principal", "project", "repository", "rule", "to"},
+	"audit show":     {"file", "format"},
+	"audit verify":   {"account", "activity", "chain", "file", "format", "from", "grace", "projects", "rules", "window"},
 	"undo":           {"file", "dry-run", "reason"},
 	"rearm":          {"reason"},
 }

@@ -4,7 +4,7 @@
 // it are those that pullfix prints, that the messages on it are read as what the
 // page says, that settings and reactions to errors are those of the code, that
 // the policies on it are read, and decide and tell what the page says, that the
-// tables of keys, tones and fields of templates are those of the code, that what
-// commands are shown to print they print, and that commands, blocks and links
+// tables of keys, tones, fields of templates and of the record are those of the
+// code, that what commands are shown to print they print, and that commands, blocks and links
 // are sound.
 package docs

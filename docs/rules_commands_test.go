@@ -31,6 +31,7 @@ func binary(t *testing.T) string {
 func TestCommandLine(t *testing.T) {
 	program := binary(t)
 	t.Run("shown", func(t *testing.T) { doWhatIsShown(t, program) })
+	t.Run("record", func(t *testing.T) { showTheRecord(t, program) })
 	t.Run("refused", func(t *testing.T) { sayWhatSlackSaid(t, program) })
 	t.Run("flags", func(t *testing.T) { haveFlags(t, program) })
 }

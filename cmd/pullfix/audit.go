@@ -141,6 +141,7 @@ type reading struct {
 	query    audit.Query
 	errs     io.Writer
 	progress func(read, size int64)
+	counted  func(recordSeq) recordSeq
 	skipped  int
 }
 
@@ -152,12 +153,42 @@ func (q *recordQuery) reading(cmd *cobra.Command, name string) (*reading, error)
 	if err != nil {
 		return nil, err
 	}
-	return &reading{name: name, book: book, query: q.query, errs: cmd.ErrOrStderr(), progress: watched(cmd, book.settings.AuditFile)}, nil
+	return &reading{
+		name: name, book: book, query: q.query, errs: cmd.ErrOrStderr(),
+		progress: watched(cmd, book.settings.AuditFile), counted: func(all recordSeq) recordSeq { return counted(cmd, all) },
+	}, nil
+}
+
+type recordSeq = iter.Seq2[*audit.Record, error]
+
+// watching reports whether a bar can be shown: on a terminal that has not the
+// output, too.
+func watching(cmd *cobra.Command) bool {
+	return isTerminal(cmd.ErrOrStderr()) && !isTerminal(cmd.OutOrStdout())
+}
+
+// counted shows on a terminal how many records of Cloud Logging were read: how
+// many there are is not known.
+func counted(cmd *cobra.Command, all recordSeq) recordSeq {
+	if !watching(cmd) {
+		return all
+	}
+	return func(yield func(*audit.Record, error) bool) {
+		bar := progressbar.NewOptions64(-1, progressbar.OptionSetWriter(cmd.ErrOrStderr()), progressbar.OptionShowCount(),
+			progressbar.OptionSetDescription("records"), progressbar.OptionClearOnFinish())
+		defer func() { _ = bar.Finish() }()
+		for r, err := range all {
+			_ = bar.Add(1)
+			if !yield(r, err) {
+				return
+			}
+		}
+	}
 }
 
 // watched shows on a terminal how far a long file is read, or returns nil.
 func watched(cmd *cobra.Command, file string) func(read, size int64) {
-	if file == "" || isTerminal(cmd.OutOrStdout()) || !isTerminal(cmd.ErrOrStderr()) {
+	if file == "" || !watching(cmd) {
 		return nil
 	}
 	var bar *progressbar.ProgressBar
@@ -194,7 +225,7 @@ func (r *reading) all(ctx context.Context) iter.Seq2[*audit.Record, error] {
 	if file := r.book.settings.AuditFile; file != "" {
 		return audit.ReadFile(ctx, file, r.query, r.progress)
 	}
-	return audit.ReadCloud(ctx, r.book.settings.Project.String(), r.query, r.book.settings.Options()...)
+	return r.counted(audit.ReadCloud(ctx, r.book.settings.Project.String(), r.query, r.book.settings.Options()...))
 }
 
 func (r *reading) skip(err error) {

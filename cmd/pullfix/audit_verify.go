@@ -32,8 +32,8 @@ out or moved is named.
 Google's entries come from files, such as
 
   gcloud logging read 'log_id("cloudaudit.googleapis.com/activity") AND
-    protoPayload.methodName:"SetIamPolicy"' --organization=1 --freshness=30d \
-    --format=json > activity.json
+    protoPayload.methodName:"SetIamPolicy"' --project=shared-images \
+    --freshness=30d --format=json > activity.json
 
 or from the Cloud Logging of the projects that hold the resources. They should be
 of all projects whose resources pullfix may change, and of everybody: an undo is
@@ -95,7 +95,6 @@ type verified struct {
 	where    string
 	compared bool // with Google's log
 	policies int  // that are known
-	fromFile bool
 }
 
 func (v *verifyFlags) run(cmd *cobra.Command) (verified, error) {
@@ -121,15 +120,16 @@ func (v *verifyFlags) run(cmd *cobra.Command) (verified, error) {
 	}
 	out := verified{where: book.place(), compared: options.Changes != nil, policies: len(options.Digests)}
 	if file := book.settings.AuditFile; file != "" {
-		out.fromFile = true
 		out.Report, err = audit.VerifyFile(ctx, file, options, watched(cmd, file))
 		return out, err
 	}
 	if v.chain != "" {
 		return out, errors.New("--chain: Cloud Logging has no chain: want it with --file")
 	}
-	records := audit.ReadCloud(ctx, book.settings.Project.String(), audit.Query{From: options.Since}, book.settings.Options()...)
-	out.Report, err = audit.Verify(ctx, records, options)
+	// A change may have begun with an event before --from, and its undo with one
+	// long before.
+	records := audit.ReadCloud(ctx, book.settings.Project.String(), audit.Query{}, book.settings.Options()...)
+	out.Report, err = audit.Verify(ctx, counted(cmd, records), options)
 	return out, err
 }
 
@@ -236,25 +236,29 @@ func mismatchText(m audit.Mismatch) string {
 // summary says in a sentence what was checked, so that silence is not taken for
 // more than it is.
 func (v verified) summary() string {
-	var checked []string
-	if v.fromFile {
-		checked = append(checked, "the chain of the lines")
+	result := "everything matches"
+	switch n := v.total(); {
+	case n == 1:
+		result = "1 mismatch"
+	case n > 1:
+		result = fmt.Sprintf("%d mismatches", n)
 	}
-	checked = append(checked, "acts without a result")
+	return fmt.Sprintf("%s: %s, %s; checked: %s", v.where, plural(v.Records, "record"), result, strings.Join(v.checked(), ", "))
+}
+
+// checked names the checks that were made.
+func (v verified) checked() []string {
+	checked := []string{"acts without a result"}
+	if v.Chain != "" {
+		checked = append([]string{"the chain of the lines"}, checked...)
+	}
 	if v.policies > 0 {
 		checked = append(checked, fmt.Sprintf("digests against %s", plural(v.policies, "policy file")))
 	}
 	if v.compared {
 		checked = append(checked, fmt.Sprintf("acts against %s in Google's log", plural(v.Changes, "policy change")))
 	}
-	result := "everything matches"
-	if n := v.total(); n > 0 {
-		result = "1 mismatch"
-		if n > 1 {
-			result = fmt.Sprintf("%d mismatches", n)
-		}
-	}
-	return fmt.Sprintf("%s: %s, %s; checked: %s", v.where, plural(v.Records, "record"), result, strings.Join(checked, ", "))
+	return checked
 }
 
 func (v verified) total() (n int) {
@@ -269,6 +273,7 @@ type verifyView struct {
 	Records    int                        `json:"records"`
 	Changes    int                        `json:"changes"`
 	OK         bool                       `json:"ok"`
+	Checked    []string                   `json:"checked"`
 	Counts     map[audit.MismatchKind]int `json:"counts"`
 	Chain      string                     `json:"chain"` // "" where there is none
 	Mismatches []mismatchView             `json:"mismatches"`
@@ -284,7 +289,7 @@ type mismatchView struct {
 }
 
 func verifyJSON(out io.Writer, v verified) error {
-	view := verifyView{Records: v.Records, Changes: v.Changes, OK: v.OK(), Counts: v.Counts, Chain: v.Chain, Mismatches: []mismatchView{}}
+	view := verifyView{Records: v.Records, Changes: v.Changes, OK: v.OK(), Checked: v.checked(), Counts: v.Counts, Chain: v.Chain, Mismatches: []mismatchView{}}
 	if view.Counts == nil {
 		view.Counts = map[audit.MismatchKind]int{}
 	}

@@ -40,7 +40,8 @@ var mayImport = map[string][]string{
 	"internal/report/page":  {"audit", "internal/report", "internal/report/lines"},
 
 	"docs": {
-		"iam", "internal/brief/samples", "internal/channels", "internal/retry", "internal/ruling", "notify", "parse", "remediate", "rules",
+		"audit", "iam", "internal/brief/samples", "internal/channels", "internal/report", "internal/retry", "internal/ruling", "notify", "parse",
+		"remediate", "rules",
 	},
 
 	".":           {"*"},
