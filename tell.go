@@ -197,7 +197,7 @@ const causeUndelivered = "undelivered"
 // undelivered is the record of a message that a channel refuses for good.
 func (i *incident) undelivered(channel string, err error) audit.Record {
 	r := i.record
-	r.Phase, r.Outcome, r.Cause = audit.PhaseNotice, audit.OutcomeRefused, causeUndelivered
+	r.Phase, r.Outcome, r.Cause = audit.PhaseNotice, "", causeUndelivered // the grant, if any, ended otherwise
 	r.Reason, r.Error = fmt.Sprintf("channel %q was not told", channel), err.Error()
 	r.EtagBefore, r.EtagAfter = "", ""
 	return r

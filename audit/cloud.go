@@ -95,7 +95,7 @@ func labels(r Record) map[string]string {
 
 func severity(r Record) logging.Severity {
 	switch {
-	case r.Outcome == OutcomeRefused || r.Outcome == OutcomeFailed:
+	case r.Phase == PhaseNotice || r.Outcome == OutcomeRefused || r.Outcome == OutcomeFailed:
 		return logging.Error
 	case r.Verdict == "alert":
 		return logging.Warning

@@ -47,7 +47,7 @@ var namings = [endings]naming{
 	Ignored:    {"ignored", "Ignored", "ignore", "", "a rule, or the age of the entry, says to do nothing"},
 	Undone:     {"undone", "Undone", "grant", "undone", "a person took a grant away again"},
 	NotUndone:  {"not-undone", "Not undone", "grant", "refused", "a person wanted to undo a grant, and that was refused or failed"},
-	Untold:     {"untold", "Not delivered", "", "refused", "a channel refused an alert for good"},
+	Untold:     {"untold", "Not delivered", "", "", "a channel refused an alert for good"},
 	Tripped:    {"budget-used-up", "Budget used up", "alert", "", "from then on grants are only observed"},
 	Rearmed:    {"re-armed", "Re-armed", "alert", "", "a person let pullfix grant again"},
 }

@@ -76,7 +76,7 @@ func TestRecordsInAWord(t *testing.T) {
 		{audit.PhaseDecision, "", "spoof", "decision"},
 		{audit.PhaseDecision, audit.OutcomeObserved, "", "observed"},
 		{audit.PhaseResult, audit.OutcomeApplied, "", "applied"},
-		{audit.PhaseNotice, audit.OutcomeRefused, "undelivered", "untold"},
+		{audit.PhaseNotice, "", "undelivered", "untold"},
 		{audit.PhaseIntent, "", audit.CauseUndo, "undo"},
 		{audit.PhaseResult, audit.OutcomeUndone, audit.CauseUndo, "undone"},
 		{audit.PhaseResult, audit.OutcomeRefused, audit.CauseUndo, "undo-refused"},
