@@ -10,6 +10,20 @@ import (
 // file: behind such keys, in an address, and where a token shows itself.
 var secretive = regexp.MustCompile(`(?i)(secret|token|password|webhook)["']?\s*:\s*|https?://[^\s/"']*/|://[^\s/@:]*:|xox[a-z]-`)
 
+// shownLine is the last line that was shown, so that a long one with many
+// problems is looked through once.
+type shownLine struct {
+	line int
+	text string
+}
+
+func (d *document) masked(line int) string {
+	if d.shown.line != line {
+		d.shown = shownLine{line, masked(d.lines[line-1])}
+	}
+	return d.shown.text
+}
+
 // masked is a line without what could be a secret, as long as it was.
 func masked(line string) string {
 	for _, at := range secretive.FindAllStringIndex(line, -1) {

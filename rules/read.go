@@ -84,6 +84,7 @@ type document struct {
 	file     string
 	lines    []string
 	problems Problems
+	shown    shownLine
 }
 
 // parse returns the mapping at the top of the file, or nil where there
@@ -133,7 +134,7 @@ func (d *document) report(line, column int, format string, args ...any) {
 	}
 	p := Problem{File: d.file, Line: max(1, min(line, len(d.lines))), Column: column, What: fmt.Sprintf(format, args...)}
 	if len(d.lines) > 0 {
-		p.Source = masked(d.lines[p.Line-1])
+		p.Source = d.masked(p.Line)
 	}
 	p.Column = max(1, min(p.Column, utf8.RuneCountInString(p.Source)+1))
 	d.problems = append(d.problems, p)
