@@ -229,7 +229,7 @@ func showTheRecord(t *testing.T, program string) {
 		t.Errorf("%s shows what no command prints", compliancePage)
 	}
 	for name, row := range cells(t, compliancePage, "How to read it") {
-		args := append(strings.Fields(name)[1:], file)
+		args := slices.Concat(strings.Fields(name)[1:], []string{file})
 		if strings.HasSuffix(name, " show") {
 			args = append(args, "app-one-deploys")
 		}
