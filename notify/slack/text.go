@@ -19,7 +19,7 @@ func weight(s string) int {
 func cost(r rune) int {
 	switch {
 	case r > 0xffff:
-		return 12 // two of \uXXXX
+		return 12 // two escapes of six bytes
 	case r > unicode.MaxASCII || r == '&' || r == '<' || r == '>':
 		return 6
 	case r == '"' || r == '\\' || r == '/' || r == '\n' || r == '\t':
