@@ -46,8 +46,8 @@ func (p *patience) Retry(err error) (time.Duration, bool) {
 const pageTime = 10 * time.Minute
 
 // entries yields the entries of a project that match a filter, ordered by time.
-// It asks for them by the client below logadmin, which neither lets a page that
-// the quota refused be asked for again, nor a filter go without a time.
+// It asks for them by the client below logadmin, which does not let a page that
+// the quota refused be asked for again.
 func entries(ctx context.Context, project, filter string, p patience, opts ...option.ClientOption) iter.Seq2[*loggingpb.LogEntry, error] {
 	return func(yield func(*loggingpb.LogEntry, error) bool) {
 		// To read is enough; the client would ask for everything.
