@@ -32,9 +32,8 @@ func (e *LineError) Unwrap() error { return e.Err }
 // lineReader reads a file line by line, in the memory of its longest line.
 type lineReader struct {
 	from *bufio.Reader
-	line []byte
-	n    int // of the last line, counted from 1
-	size int64
+	line []byte                   // that did not fit into the buffer
+	n    int                      // of the last line, counted from 1
 	each func(line []byte, n int) // is shown every line, or nil
 }
 
@@ -47,10 +46,27 @@ func newLineReader(from io.Reader, after int) *lineReader {
 // follows the last line feed is not a line: its end is missing, so it is io.EOF.
 // A line that is too long is skipped.
 func (l *lineReader) next() ([]byte, error) {
-	l.line, l.size = l.line[:0], 0
+	whole, err := l.from.ReadSlice('\n')
+	if errors.Is(err, bufio.ErrBufferFull) {
+		whole, err = l.longer(whole)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if l.n++; whole == nil {
+		return nil, l.refuse(fmt.Errorf("longer than %d bytes", maxLine))
+	}
+	return whole, nil
+}
+
+// longer reads on a line that did not fit into the buffer. It returns nil for
+// one that is too long.
+func (l *lineReader) longer(begin []byte) ([]byte, error) {
+	size := len(begin)
+	l.line = append(l.line[:0], begin...)
 	for {
 		part, err := l.from.ReadSlice('\n')
-		if l.size += int64(len(part)); l.size <= maxLine {
+		if size += len(part); size <= maxLine {
 			l.line = append(l.line, part...)
 		}
 		switch {
@@ -58,9 +74,8 @@ func (l *lineReader) next() ([]byte, error) {
 			continue
 		case err != nil:
 			return nil, err
-		}
-		if l.n++; l.size > maxLine {
-			return nil, l.refuse(fmt.Errorf("longer than %d bytes", maxLine))
+		case size > maxLine:
+			return nil, nil
 		}
 		return l.line, nil
 	}

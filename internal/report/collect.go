@@ -1,22 +1,17 @@
 package report
 
 import (
-	"slices"
-	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/pullfix/pullfix/audit"
-	"github.com/pullfix/pullfix/internal/report/lines"
 )
 
 // MostEntries bounds the entries of a list.
 const MostEntries = 1000
 
-const (
-	mostOpen   = 1 << 13 // acts that are waited for at once; past it the oldest has no end
-	longestRow = 1 << 10 // bytes of a text in a list
-)
+// mostOpen bounds the acts that are waited for at once: past it the oldest has
+// no end.
+const mostOpen = 1 << 13
 
 // Collector sums up records. Its zero value is not ready; see [NewCollector].
 type Collector struct {
@@ -26,9 +21,9 @@ type Collector struct {
 	names    identities
 	seen     recent // records
 	ended    recent // acts
-	open     map[uint64]*Entry
-	order    []uint64 // in which acts were opened
+	open     acts
 	end      func(*Entry)
+	entry    Entry // for end
 
 	grants, notGranted, undos, budget, untold latest
 }
@@ -37,7 +32,7 @@ type Collector struct {
 func NewCollector(source string, from, to time.Time) *Collector {
 	return &Collector{
 		report: Report{Source: source, From: from, To: to}, rules: rules{uses: map[ruleKey]*RuleUse{}},
-		calendar: newCalendar(from, to), open: map[uint64]*Entry{}, end: func(*Entry) {},
+		calendar: newCalendar(from, to), names: newIdentities(), open: acts{begun: map[uint64]*shelved{}},
 	}
 }
 
@@ -51,16 +46,17 @@ func (c *Collector) Unreadable(n int) { c.report.Unreadable = n }
 // Add takes a record, which may change afterwards.
 func (c *Collector) Add(r *audit.Record) {
 	c.report.read(r.At)
-	if c.seen.again(c.names.record(r)) {
+	act, record := c.names.of(r)
+	if c.seen.again(record) {
 		c.report.Repeated++
 		return
 	}
 	e := endingOf(r)
 	if r.Phase != audit.PhaseIntent && r.Phase != audit.PhaseResult {
-		c.conclude(&Entry{Ending: e, Record: *r})
+		c.conclude(e, r)
 		return
 	}
-	c.follow(r, e)
+	c.follow(act, e, r)
 }
 
 // read notes a record of a time.
@@ -76,68 +72,59 @@ func (r *Report) read(at time.Time) {
 
 // follow keeps what is not the end of an act until that comes. Records of the
 // same time can come in any order.
-func (c *Collector) follow(r *audit.Record, e Ending) {
-	act := c.names.act(r)
+func (c *Collector) follow(act uint64, e Ending, r *audit.Record) {
 	if e != Unfinished && r.Outcome != audit.OutcomeFailed {
-		delete(c.open, act)
+		c.open.end(act)
 		c.ended.again(act)
-		c.conclude(&Entry{Ending: e, Record: *r})
+		c.conclude(e, r)
 		return
 	}
-	was, known := c.open[act]
+	was := c.open.begun[act]
 	switch {
-	case c.ended.has(act) || known && was.Ending != Unfinished:
-	case known:
-		*was = Entry{Ending: e, Record: kept(r)}
-	default:
-		c.await(act, &Entry{Ending: e, Record: kept(r)})
+	case was != nil && was.ending != Unfinished:
+	case was != nil:
+		was.put(e, r)
+	case !c.ended.has(act):
+		c.await(act, e, r)
 	}
 }
 
 // await waits for the end of an act.
-func (c *Collector) await(act uint64, e *Entry) {
-	for len(c.open) == mostOpen {
-		c.giveUp(c.order[0])
-		c.order = c.order[1:]
+func (c *Collector) await(act uint64, e Ending, r *audit.Record) {
+	if len(c.open.begun) == mostOpen {
+		oldest, _ := c.open.oldest()
+		c.conclude(oldest.Ending, &oldest.Record)
 	}
-	if len(c.order) == 2*mostOpen {
-		c.order = slices.DeleteFunc(c.order, func(act uint64) bool { return c.open[act] == nil })
-	}
-	c.open[act] = e
-	c.order = append(c.order, act)
+	c.open.begin(act, e, r)
 }
 
-// giveUp concludes an act that has no end.
-func (c *Collector) giveUp(act uint64) {
-	if e := c.open[act]; e != nil {
-		delete(c.open, act)
-		c.conclude(e)
+// conclude counts what has ended, and lists it. The record is borrowed.
+func (c *Collector) conclude(e Ending, r *audit.Record) {
+	c.report.Counts[e]++
+	c.calendar.count(r.At, e)
+	if e.decides() {
+		c.rules.count(r, e)
 	}
-}
-
-// conclude counts what has ended. The entry, and the texts of its record, are
-// borrowed.
-func (c *Collector) conclude(e *Entry) {
-	c.report.Counts[e.Ending]++
-	c.calendar.count(e.Record.At, e.Ending)
-	if e.Ending.decides() {
-		c.rules.count(&e.Record, e.Ending)
+	list := c.listOf(e, r)
+	if list == nil {
+		return
 	}
-	if list := c.listOf(e); list != nil {
-		list.add(e)
-		c.end(e)
+	list.add(e, r)
+	if c.end != nil {
+		c.entry = Entry{Ending: e, Record: *r}
+		c.end(&c.entry)
 	}
 }
 
 // listOf returns nil for what is only counted.
-func (c *Collector) listOf(e *Entry) *latest {
-	switch e.Ending {
+func (c *Collector) listOf(e Ending, r *audit.Record) *latest {
+	switch e {
 	case Granted:
 		return &c.grants
 	case Refused, Failed:
 		return &c.notGranted
 	case Unfinished:
-		if isUndo(&e.Record) {
+		if isUndo(r) {
 			return &c.undos
 		}
 		return &c.notGranted
@@ -154,10 +141,9 @@ func (c *Collector) listOf(e *Entry) *latest {
 
 // Report ends the collecting.
 func (c *Collector) Report() *Report {
-	for _, act := range c.order {
-		c.giveUp(act)
+	for e, ok := c.open.oldest(); ok; e, ok = c.open.oldest() {
+		c.conclude(e.Ending, &e.Record)
 	}
-	c.order = nil
 	r := &c.report
 	r.Timeline, r.Rules, r.OtherRules = c.calendar.timeline(), c.rules.list(), c.rules.other
 	r.Grants, r.NotGranted, r.Undos = c.grants.list(), c.notGranted.list(), c.undos.list()
@@ -179,73 +165,4 @@ func (r *Report) markUndone() {
 		g := &r.Grants.Entries[i]
 		g.Undone = undone[g.Record.Key()]
 	}
-}
-
-// latest keeps the latest of any number of entries.
-type latest struct {
-	total   int
-	entries []Entry
-	floor   time.Time // what is older is not among them
-}
-
-func (l *latest) add(e *Entry) {
-	l.total++
-	if e.Record.At.Before(l.floor) {
-		return
-	}
-	l.entries = append(l.entries, Entry{Ending: e.Ending, Record: kept(&e.Record)})
-	if len(l.entries) == 2*MostEntries {
-		l.trim()
-		l.floor = l.entries[0].Record.At
-	}
-}
-
-func (l *latest) trim() {
-	slices.SortStableFunc(l.entries, func(a, b Entry) int { return a.Record.At.Compare(b.Record.At) })
-	surplus := max(0, len(l.entries)-MostEntries)
-	l.entries = slices.Delete(l.entries, 0, surplus)
-}
-
-func (l *latest) list() List {
-	l.trim()
-	return List{Total: l.total, Entries: l.entries}
-}
-
-// kept returns a copy that stays, its texts cut, and all of them in one place.
-func kept(r *audit.Record) audit.Record {
-	k := *r
-	texts, size := lines.Texts(&k), 0
-	for _, text := range texts {
-		size += min(len(*text), longestRow+len(ellipsis))
-	}
-	var all strings.Builder
-	all.Grow(size)
-	for _, text := range texts {
-		from := all.Len()
-		writeCut(&all, *text)
-		*text = all.String()[from:]
-	}
-	return k
-}
-
-const ellipsis = "…"
-
-func writeCut(out *strings.Builder, text string) {
-	if len(text) <= longestRow {
-		out.WriteString(text)
-		return
-	}
-	end := longestRow
-	for end > 0 && !utf8.RuneStart(text[end]) {
-		end--
-	}
-	out.WriteString(text[:end])
-	out.WriteString(ellipsis)
-}
-
-// shortened returns a copy of a text, cut where it is too long.
-func shortened(text string) string {
-	var cut strings.Builder
-	writeCut(&cut, text)
-	return cut.String()
 }

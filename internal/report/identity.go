@@ -9,39 +9,33 @@ import (
 // identities tells records and acts apart, as [audit.Record.ID] and
 // [audit.Record.Key] do, but at a fraction of their cost. Who writes a record
 // cannot know the seed, and so cannot make it look like another.
-type identities struct{ hash maphash.Hash }
-
-// act is the same for all records of an act. An undo is an act of its own.
-func (i *identities) act(r *audit.Record) uint64 {
-	i.about(r)
-	if isUndo(r) {
-		i.text(audit.CauseUndo)
-	}
-	return i.hash.Sum64()
+type identities struct {
+	seed maphash.Seed
+	room []byte
 }
 
-// record is the same for every copy of a record.
-func (i *identities) record(r *audit.Record) uint64 {
-	i.about(r)
-	for _, text := range []string{r.Phase, r.Verdict, r.Outcome, r.Cause} {
-		i.text(text)
-	}
+func newIdentities() identities { return identities{seed: maphash.MakeSeed()} }
+
+// of returns two: one is the same for all records of an act, the other for every
+// copy of a record. An undo is an act of its own.
+func (i *identities) of(r *audit.Record) (act, record uint64) {
+	i.room = i.room[:0]
+	i.texts(r.Log, r.Event, r.Kind, r.SourceProject, r.Principal, r.Permission, r.Resource, r.Image)
+	i.texts(undoMark[isUndo(r)])
+	act = maphash.Bytes(i.seed, i.room)
+	i.texts(r.Phase, r.Verdict, r.Outcome, r.Cause)
 	if r.Phase == audit.PhaseNotice {
-		i.text(r.Reason) // which names the channel
+		i.texts(r.Reason) // which names the channel
 	}
-	return i.hash.Sum64()
+	return act, maphash.Bytes(i.seed, i.room)
 }
 
-func (i *identities) about(r *audit.Record) {
-	i.hash.Reset()
-	for _, text := range []string{r.Log, r.Event, r.Kind, r.SourceProject, r.Principal, r.Permission, r.Resource, r.Image} {
-		i.text(text)
-	}
-}
+var undoMark = map[bool]string{true: audit.CauseUndo}
 
-func (i *identities) text(text string) {
-	_, _ = i.hash.WriteString(text) // a hash takes everything
-	_ = i.hash.WriteByte(0)
+func (i *identities) texts(texts ...string) {
+	for _, text := range texts {
+		i.room = append(append(i.room, text...), 0)
+	}
 }
 
 // recent remembers the last of any number of identities, mostRecent at least.

@@ -173,8 +173,8 @@ func TestOpenActsAreBounded(t *testing.T) {
 		for _, r := range slices.Concat(story(fmt.Sprint("open", n), "intent"), story(fmt.Sprint("done", n), "intent", "applied")) {
 			c.Add(&r)
 		}
-		if len(c.open) > mostOpen || len(c.order) > 2*mostOpen {
-			t.Fatalf("%d acts are waited for, in an order of %d", len(c.open), len(c.order))
+		if len(c.open.begun) > mostOpen || len(c.open.order) > 2*mostOpen {
+			t.Fatalf("%d acts are waited for, in an order of %d", len(c.open.begun), len(c.open.order))
 		}
 	}
 	if got, want := told(c.Report().Counts), fmt.Sprintf("%d granted, %d unfinished", 3*mostOpen, 3*mostOpen); got != want {

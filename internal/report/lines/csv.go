@@ -9,7 +9,7 @@ import (
 )
 
 // CSVHeader is the first line: the keys of a record.
-var CSVHeader = strings.Join(names[:beforeTime], ",") + ",at," + strings.Join(names[beforeTime:], ",") + "\n"
+var CSVHeader = strings.Join(Keys[:beforeTime], ",") + ",at," + strings.Join(Keys[beforeTime:], ",") + "\n"
 
 // AppendCSV appends a record as a line of comma-separated values.
 func AppendCSV(b []byte, r *audit.Record) []byte {
@@ -34,6 +34,10 @@ func AppendCell(b []byte, s string) []byte {
 	b = append(b, '"')
 	first := true
 	for len(s) > 0 {
+		if n := plainRun(s); n > 0 && !first {
+			b, s = append(b, s[:n]...), s[n:]
+			continue
+		}
 		r, size := utf8.DecodeRuneInString(s)
 		if first && strings.ContainsRune("=+-@＝＋－＠", r) {
 			b = append(b, '\'')
@@ -50,12 +54,17 @@ func AppendCell(b []byte, s string) []byte {
 
 // harmless reports whether a value can stand as it is.
 func harmless(s string) bool {
+	return s == "" || plainRun(s) == len(s) && !strings.ContainsRune("=+-@ ", rune(s[0]))
+}
+
+// plainRun is how many bytes from the first one on stand for themselves.
+func plainRun(s string) int {
 	for i := range len(s) {
 		if !harmlessByte[s[i]] {
-			return false
+			return i
 		}
 	}
-	return s == "" || !strings.ContainsRune("=+-@ ", rune(s[0]))
+	return len(s)
 }
 
 var harmlessByte = func() (harmless [256]bool) {

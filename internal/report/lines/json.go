@@ -15,7 +15,7 @@ func AppendJSON(b []byte, r *audit.Record) []byte {
 		if i == beforeTime {
 			b = append(r.At.AppendFormat(append(b, `,"at":"`...), time.RFC3339Nano), '"')
 		}
-		b = append(append(append(b, before, '"'), names[i]...), '"', ':')
+		b = append(append(append(b, before, '"'), Keys[i]...), '"', ':')
 		b = appendString(b, *field)
 		before = ','
 	}

@@ -13,15 +13,15 @@ import (
 
 // Texts are the values of a record, in the order of the wire format; the time is
 // not among them.
-func Texts(r *audit.Record) [23]*string {
+func Texts(r *audit.Record) [len(Keys)]*string {
 	return [...]*string{
 		&r.Phase, &r.Event, &r.Log, &r.Kind, &r.SourceProject, &r.Caller, &r.Workload, &r.Principal, &r.Permission, &r.Resource, &r.Image,
 		&r.Verdict, &r.Mode, &r.Rule, &r.PolicyDigest, &r.Reason, &r.Cause, &r.Role, &r.Outcome, &r.EtagBefore, &r.EtagAfter, &r.Error, &r.Version,
 	}
 }
 
-// names are the keys of these columns.
-var names = [...]string{
+// Keys are the keys of these texts.
+var Keys = [...]string{
 	"phase", "event", "log", "kind", "source_project", "caller", "workload", "principal", "permission", "resource", "image",
 	"verdict", "mode", "rule", "policy_digest", "reason", "cause", "role", "outcome", "etag_before", "etag_after", "error", "version",
 }
