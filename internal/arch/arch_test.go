@@ -39,6 +39,9 @@ var mayImport = map[string][]string{
 	"internal/report/lines": {"audit"},
 	"internal/report/page":  {"audit", "internal/report", "internal/report/lines"},
 
+	"deploy":          {"iam"},
+	"internal/doctor": {"audit", "deploy", "iam", "rules"},
+
 	"docs": {
 		"audit", "iam", "internal/brief/samples", "internal/channels", "internal/report", "internal/retry", "internal/ruling", "notify", "parse",
 		"remediate", "rules",
