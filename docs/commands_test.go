@@ -115,6 +115,7 @@ var cli = map[string][]string{
 	"rules test":     {"format", "update"},
 	"rules explain":  {"above", "all", "format", "number", "rules"},
 	"rules diff":     {"above", "format", "number"},
+	"rules targets":  {"among"},
 	"notify preview": {"channel", "format", "kind", "output", "rules", "tone"},
 	"notify test":    {"channel", "kind", "rules", "tone"},
 	"audit list":     {"file", "format", "from", "kind", "outcome", "principal", "project", "repository", "rule", "to", "verdict"},

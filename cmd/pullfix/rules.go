@@ -21,7 +21,7 @@ import (
 const defaultRulesFile = "rules.yaml"
 
 func newRules() *cobra.Command {
-	return group("rules", "Look into a policy file", newRulesCheck(), newRulesTest(), newRulesExplain(), newRulesDiff())
+	return group("rules", "Look into a policy file", newRulesCheck(), newRulesTest(), newRulesExplain(), newRulesDiff(), newRulesTargets())
 }
 
 // rulesFile is the policy file that the only argument names.
