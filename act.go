@@ -190,7 +190,7 @@ func (f *function) apply(ctx context.Context, i *incident, past ledger.Past) err
 		return err
 	}
 	if !trip.IsZero() {
-		i.overBudget(perHour)
+		i.stopped(trip, perHour)
 		return errors.Join(f.conclude(ctx, i), f.tellTrip(ctx, trip))
 	}
 	if err := f.record(ctx, i.intend()); err != nil {

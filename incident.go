@@ -199,8 +199,12 @@ func (i *incident) refuse() {
 	i.record.Verdict, i.record.Outcome = rules.Alert.String(), audit.OutcomeRefused
 }
 
-func (i *incident) overBudget(perHour int) {
+// stopped notes that nothing is granted now.
+func (i *incident) stopped(trip ledger.Trip, perHour int) {
 	i.Obstacle = remediate.Answer{Cause: brief.Budget, Why: usedUp(perHour)}
+	if trip.Paused != "" {
+		i.Obstacle = remediate.Answer{Cause: brief.Paused, Why: trip.Paused}
+	}
 	i.record.Outcome = audit.OutcomeObserved
 }
 

@@ -222,9 +222,12 @@ func (m *tripMemory) note(t ledger.Trip) {
 }
 
 // tellTrip records that the budget is used up, and alerts once for all
-// instances and events. The events of an instance take turns: one that went on
+// instances and events. A pause is on record already: a person wanted it. The events of an instance take turns: one that went on
 // while another was about to tell would take the trip for told.
 func (f *function) tellTrip(ctx context.Context, trip ledger.Trip) error {
+	if trip.Paused != "" {
+		return nil
+	}
 	i := tripped(f.Policy, trip)
 	unlock, err := f.events.lock(ctx, i.key)
 	if err != nil {

@@ -123,6 +123,7 @@ var cli = map[string][]string{
 	"audit show":     {"file", "format"},
 	"audit verify":   {"account", "activity", "chain", "file", "format", "from", "grace", "projects", "rules", "window"},
 	"undo":           {"file", "dry-run", "reason"},
+	"pause":          {"reason"},
 	"rearm":          {"reason"},
 }
 

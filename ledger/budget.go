@@ -38,20 +38,23 @@ var budgetNames = func() []string {
 
 func shardName(k int) string { return fmt.Sprintf("%s/shard-%d", ofBudget, k) }
 
-// Trip says that the budget was used up, and when.
+// Trip says that grants were stopped, and when: the budget was used up, or a
+// person has paused them.
 type Trip struct {
-	At    time.Time
-	Epoch int // how often the budget had been rearmed by then
+	At     time.Time
+	Epoch  int    // how often the budget had been rearmed by then
+	Paused string // why a person wanted it; "" where the budget was used up
 }
 
-// IsZero reports whether the budget was not used up.
+// IsZero reports whether nothing stops grants.
 func (t Trip) IsZero() bool { return t.At.IsZero() }
 
 // latch is the document that stops all grants.
 type latch struct {
 	Epoch   int       `json:"epoch"`
 	Tripped time.Time `json:"tripped,omitzero"`
-	By      string    `json:"by,omitempty"` // the event's document
+	By      string    `json:"by,omitempty"`     // the event's document
+	Paused  string    `json:"paused,omitempty"` // why, where it was a person
 	Rearmed *rearmed  `json:"rearmed,omitempty"`
 }
 
@@ -59,14 +62,15 @@ type latch struct {
 type rearmed struct {
 	Token   string    `json:"token"` // of the call
 	At      time.Time `json:"at"`
-	Tripped time.Time `json:"tripped"` // in the epoch before
+	Tripped time.Time `json:"tripped"`          // in the epoch before
+	Paused  string    `json:"paused,omitempty"` // in the epoch before
 }
 
 func (l latch) trip() Trip {
 	if l.Tripped.IsZero() {
 		return Trip{}
 	}
-	return Trip{At: l.Tripped, Epoch: l.Epoch}
+	return Trip{At: l.Tripped, Epoch: l.Epoch, Paused: l.Paused}
 }
 
 // readLatch ignores the time: the latch does not expire.
@@ -139,6 +143,42 @@ func (l *Ledger) Tripped(ctx context.Context) (Trip, error) {
 	return state.trip(), err
 }
 
+// Pause stops all grants until [Ledger.Rearm], as a used-up budget does, and
+// keeps why. It returns the trip, which is an earlier one where grants were
+// stopped already. An event that was begun before keeps its grant.
+func (l *Ledger) Pause(ctx context.Context, why string, now time.Time) (Trip, error) {
+	now = plain(now)
+	var trip Trip
+	o := l.do(ctx, ofBudget, change{names: budgetNames, now: now, apply: func(d *documents) (err error) {
+		trip, err = pause(d, why, now)
+		return err
+	}})
+	if o.err != nil {
+		return Trip{}, o.err
+	}
+	return trip, nil
+}
+
+// pause saves every shard, so that who takes a grant out of one meanwhile has to
+// look again.
+func pause(d *documents, why string, now time.Time) (Trip, error) {
+	state, err := readLatch(d)
+	if err != nil || !state.trip().IsZero() {
+		return state.trip(), err
+	}
+	c, err := readCounts(d, state.Epoch, now)
+	if err != nil {
+		return Trip{}, err
+	}
+	for k := range c.shards {
+		if err := c.save(d, k); err != nil {
+			return Trip{}, err
+		}
+	}
+	state.Tripped, state.Paused = now, why
+	return state.trip(), writeLatch(d, state)
+}
+
 // Rearm lifts a trip, so that grants work again at once with a full budget. It
 // returns the trip, zero where there was none.
 func (l *Ledger) Rearm(ctx context.Context, now time.Time) (Trip, error) {
@@ -160,12 +200,12 @@ func rearm(d *documents, token string, now time.Time) (Trip, error) {
 		return Trip{}, err
 	}
 	if r := state.Rearmed; r != nil && r.Token == token { // an earlier save of this call took effect
-		return Trip{At: r.Tripped, Epoch: state.Epoch - 1}, nil
+		return Trip{At: r.Tripped, Epoch: state.Epoch - 1, Paused: r.Paused}, nil
 	}
 	trip := state.trip()
 	if trip.IsZero() {
 		return trip, nil
 	}
-	next := latch{Epoch: state.Epoch + 1, Rearmed: &rearmed{Token: token, At: now, Tripped: trip.At}}
+	next := latch{Epoch: state.Epoch + 1, Rearmed: &rearmed{Token: token, At: now, Tripped: trip.At, Paused: trip.Paused}}
 	return trip, writeLatch(d, next)
 }

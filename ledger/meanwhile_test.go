@@ -103,6 +103,38 @@ func TestShardsThatChangeMeanwhile(t *testing.T) {
 	w.granted(l, "f", late, 1)
 }
 
+// Whoever looked before a pause and acts after it gets nothing, and what was begun
+// before it is known to it.
+func TestPauseMeanwhile(t *testing.T) {
+	w := &world{t, NewMemory()}
+	store := &between{Store: w.store}
+	l, person := impatient(store), w.instance()
+	paused := Trip{At: noon, Paused: "a migration"}
+	pause := func(l *Ledger) {
+		t.Helper()
+		trip, err := l.Pause(t.Context(), paused.Paused, noon)
+		w.must(err)
+		w.want("paused", trip, paused)
+	}
+
+	past, err := l.Prepare(t.Context(), "ahead", noon)
+	w.must(err)
+	store.others = func() { pause(person) }
+	w.tripped(l, "a", noon, 20, paused)
+	trip, err := l.Begin(t.Context(), "ahead", past, noon, 20)
+	w.must(err)
+	w.want("begun after a load ahead", trip, paused)
+
+	lifted, err := l.Rearm(t.Context(), noon)
+	w.must(err)
+	w.want("lifted", lifted, paused)
+	paused.Epoch = 1
+	store.others = func() { w.granted(person, "b", noon, 20) }
+	pause(l)
+	w.granted(l, "b", noon, 20) // which was begun before
+	w.tripped(l, "c", noon, 20, paused)
+}
+
 // Nobody is sent away for what a load ahead found.
 func TestActThatEndsAfterALoadAhead(t *testing.T) {
 	w := &world{t, NewMemory()}

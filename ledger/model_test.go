@@ -237,6 +237,18 @@ func (m *budgetModel) end(made bool) {
 	}
 }
 
+func (m *budgetModel) pause() {
+	var trip Trip
+	m.through(func(l *Ledger) (err error) {
+		trip, err = l.Pause(m.Context(), "a migration", m.now)
+		return err
+	})
+	if m.trip.IsZero() {
+		m.trip = Trip{At: m.now, Epoch: m.epoch, Paused: "a migration"}
+	}
+	m.same(trip, m.trip)
+}
+
 func (m *budgetModel) rearm() {
 	trip, failed := Trip{}, false
 	m.through(func(l *Ledger) (err error) {
@@ -300,6 +312,7 @@ func TestBudgetModel(t *testing.T) {
 			"made":     func(*rapid.T) { m.end(true) },
 			"not made": func(*rapid.T) { m.end(false) },
 			"recall":   func(*rapid.T) { m.recall(); m.remembered() },
+			"pause":    func(*rapid.T) { m.pause() },
 			"rearm":    func(*rapid.T) { m.rearm() },
 			"soon":     func(*rapid.T) { m.advance(2 * time.Minute) },
 			"later":    func(*rapid.T) { m.advance(30 * time.Minute) },

@@ -56,7 +56,7 @@ failed, 2 bad usage or bad input.`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
-	root.AddCommand(newDemo(), newServe(), newEmulator(), newExplain(), newRules(), newNotify(), newUndo(), newRearm(), newAudit())
+	root.AddCommand(newDemo(), newServe(), newEmulator(), newExplain(), newRules(), newNotify(), newUndo(), newPause(), newRearm(), newAudit())
 	return root
 }
 

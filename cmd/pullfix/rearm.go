@@ -20,40 +20,47 @@ func newRearm() *cobra.Command {
 	var why because
 	cmd := &cobra.Command{
 		Use:   "rearm",
-		Short: "Let pullfix grant again after its budget was used up",
-		Long: `Lift what stops all grants once more than limits.grantsPerHour of the policy were
-to be made within an hour, for all instances of the function at once, and record
-that. Find out first why there were so many. The budget is in the Firestore of
+		Short: "Let pullfix grant again after its budget was used up, or after pullfix pause",
+		Long: `Lift what stops all grants, for all instances of the function at once, and record
+that: more than limits.grantsPerHour of the policy were to be made within an hour,
+or somebody ran pullfix pause. Find out first why. The budget is in the Firestore of
 PULLFIX_PROJECT, and the record goes where PULLFIX_AUDIT says.
 
 Exit status: 0 grants work, whether they were stopped before or not, 2 anything
 else.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			s, err := deskSettings(map[string]string{"PULLFIX_LEDGER": cmp.Or(os.Getenv("PULLFIX_LEDGER"), "firestore")})
-			if err != nil {
-				return err
-			}
-			if !s.Firestore {
-				return errors.New(`rearm: PULLFIX_LEDGER "memory": a budget in memory is re-armed by starting the function again`)
-			}
 			reason, err := why.sentence("the budget was re-armed with pullfix rearm")
 			if err != nil {
 				return err
 			}
-			ctx, stop := untilInterrupted()
-			defer stop()
-			store, err := ledger.OpenFirestore(ctx, s.Project.String(), s.Options()...)
-			if err != nil {
-				return fmt.Errorf("rearm: %w", err)
-			}
-			book := &recordBook{settings: s}
-			r := rearming{budget: ledger.New(store), record: book.write, reason: reason, now: time.Now(), out: cmd.OutOrStdout()}
-			return errors.Join(r.run(ctx), book.close(), store.Close())
+			return withBudget("rearm", func(ctx context.Context, budget *ledger.Ledger, book *recordBook) error {
+				r := rearming{budget: budget, record: book.write, reason: reason, now: time.Now(), out: cmd.OutOrStdout()}
+				return r.run(ctx)
+			})
 		},
 	}
 	why.flag(cmd)
 	return cmd
+}
+
+// withBudget does something to the budget of all instances.
+func withBudget(command string, do func(context.Context, *ledger.Ledger, *recordBook) error) error {
+	s, err := deskSettings(map[string]string{"PULLFIX_LEDGER": cmp.Or(os.Getenv("PULLFIX_LEDGER"), "firestore")})
+	if err != nil {
+		return err
+	}
+	if !s.Firestore {
+		return fmt.Errorf(`%s: PULLFIX_LEDGER "memory": a budget in memory is that of one process: start the function again`, command)
+	}
+	ctx, stop := untilInterrupted()
+	defer stop()
+	store, err := ledger.OpenFirestore(ctx, s.Project.String(), s.Options()...)
+	if err != nil {
+		return fmt.Errorf("%s: %w", command, err)
+	}
+	book := &recordBook{settings: s}
+	return errors.Join(do(ctx, ledger.New(store), book), book.close(), store.Close())
 }
 
 // rearming lifts a trip of the budget.
@@ -72,7 +79,7 @@ func (r rearming) run(ctx context.Context) error {
 		return fmt.Errorf("rearm: %w", again(err))
 	}
 	if trip.IsZero() {
-		fmt.Fprintln(r.out, "the budget is not used up: nothing was changed")
+		fmt.Fprintln(r.out, "nothing stops grants: nothing was changed")
 		return nil
 	}
 	ctx = context.WithoutCancel(ctx) // what has begun goes on

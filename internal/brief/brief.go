@@ -25,6 +25,7 @@ import (
 const (
 	TooOld     remediate.Cause = "too-old"
 	Budget     remediate.Cause = "budget"
+	Paused     remediate.Cause = "paused" // by a person
 	Unreadable remediate.Cause = "unreadable"
 	Unread     remediate.Cause = "check-failed" // no rule lifts it: nothing is known
 	Recovered  remediate.Cause = "recovered"    // an earlier delivery made the change, and was cut off
@@ -106,7 +107,7 @@ func (c Case) fix() (fix remediate.Plan, helps bool) {
 		return remediate.Plan{}, false // whoever forged the entry may want it run
 	}
 	switch c.Obstacle.Cause {
-	case remediate.WouldHelp, remediate.Unverified, Unread, Budget, remediate.WriteDenied, remediate.Perimeter,
+	case remediate.WouldHelp, remediate.Unverified, Unread, Budget, Paused, remediate.WriteDenied, remediate.Perimeter,
 		remediate.NotGrantable, remediate.Member, remediate.BadResource, remediate.ForeignMember:
 		return c.Plan, true
 	default:

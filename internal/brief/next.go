@@ -23,7 +23,7 @@ func (c Case) next(m notify.Message) string {
 		return "The change takes some minutes to work; then " + c.again() + "."
 	case m.Terraform == "":
 		return c.whole(c.byHand())
-	case m.Tone == notify.Observed && c.Obstacle.Cause == Budget:
+	case m.Tone == notify.Observed && (c.Obstacle.Cause == Budget || c.Obstacle.Cause == Paused):
 		return c.whole("Nothing was changed. " + run + ", or run pullfix rearm")
 	case m.Tone == notify.Observed:
 		return c.whole("Nothing was changed. " + run + ", or set the mode to enforce")

@@ -30,6 +30,7 @@ func TestNext(t *testing.T) {
 		{denied(iam.RunImage), audit.OutcomeApplied, "", "The change takes some minutes to work; then deploy again."},
 		{denied(iam.Invoker), audit.OutcomeApplied, Recovered, "The change takes some minutes to work; then try again."},
 		{denied(iam.RunImage), audit.OutcomeObserved, "", "Nothing was changed. Run the command below, or set the mode to enforce; then deploy again."},
+		{denied(iam.RunImage), audit.OutcomeObserved, Paused, "Nothing was changed. Run the command below, or run pullfix rearm; then deploy again."},
 		{denied(iam.RunImage), audit.OutcomeObserved, Budget, "Nothing was changed. Run the command below, or run pullfix rearm; then deploy again."},
 		{denied(iam.RunImage), "", "", run + ", then deploy again."},
 		{denied(iam.ArtifactDownload), "", "", run + ", then try again."},
@@ -113,7 +114,7 @@ func TestEveryCauseHasItsOwnAnswer(t *testing.T) {
 	kindSays := about(parse.Finding{Kind: iam.Quota}, "", remediate.NotGrantable).Message(0, 1).Next
 	generic := []remediate.Cause{
 		remediate.NotGrantable, remediate.WouldHelp, parse.CauseDisagrees, parse.CauseMasked, parse.CauseIncomplete, // the kind is what matters
-		remediate.Member, remediate.BadResource, Budget, Unread, remediate.WriteDenied, remediate.Perimeter, remediate.ForeignMember, // with a command
+		remediate.Member, remediate.BadResource, Budget, Paused, Unread, remediate.WriteDenied, remediate.Perimeter, remediate.ForeignMember, // with a command
 		Recovered,     // nothing is left to do
 		"undelivered", // of a notice in the record, and of no message
 	}

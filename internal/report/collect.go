@@ -130,7 +130,7 @@ func (c *Collector) listOf(e Ending, r *audit.Record) *latest {
 		return &c.notGranted
 	case Undone, NotUndone:
 		return &c.undos
-	case Tripped, Rearmed:
+	case Tripped, Paused, Rearmed:
 		return &c.budget
 	case Untold:
 		return &c.untold

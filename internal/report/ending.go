@@ -24,6 +24,7 @@ const (
 	NotUndone                // a person wanted that, and it was refused or failed
 	Untold                   // a channel refused an alert for good
 	Tripped                  // the budget of grants was used up: everything is only observed
+	Paused                   // a person stopped all grants: everything is only observed
 	Rearmed                  // a person lifted that
 	endings
 )
@@ -49,12 +50,13 @@ var namings = [endings]naming{
 	NotUndone:  {"not-undone", "Not undone", "grant", "refused", "a person wanted to undo a grant, and that was refused or failed"},
 	Untold:     {"untold", "Not delivered", "", "", "a channel refused an alert for good"},
 	Tripped:    {"budget-used-up", "Budget used up", "alert", "", "from then on grants are only observed"},
+	Paused:     {"paused", "Paused", "alert", "", "a person stopped all grants: from then on they are only observed"},
 	Rearmed:    {"re-armed", "Re-armed", "alert", "", "a person let pullfix grant again"},
 }
 
 // Endings returns every ending, in the order in which they are shown.
 func Endings() []Ending {
-	return []Ending{Granted, Undone, NotUndone, Refused, Failed, Unfinished, Observed, Held, Alerted, Ignored, Untold, Tripped, Rearmed}
+	return []Ending{Granted, Undone, NotUndone, Refused, Failed, Unfinished, Observed, Held, Alerted, Ignored, Untold, Tripped, Paused, Rearmed}
 }
 
 // String returns the word of an ending.
@@ -73,7 +75,7 @@ func (e Ending) Outcome() string { return namings[e].outcome }
 func (e Ending) Meaning() string { return namings[e].meaning }
 
 // decides reports whether a rule, or that there is none, has led to it.
-func (e Ending) decides() bool { return e != Untold && e != Tripped && e != Rearmed }
+func (e Ending) decides() bool { return e < Untold }
 
 // MarshalText returns the word of an ending.
 func (e Ending) MarshalText() ([]byte, error) { return []byte(e.String()), nil }
@@ -81,6 +83,7 @@ func (e Ending) MarshalText() ([]byte, error) { return []byte(e.String()), nil }
 // The causes and the event by which the records about the budget are told.
 const (
 	causeBudget  = "budget"
+	causePaused  = "paused"
 	causeRearmed = "rearmed"
 	tripEvent    = "trip-"
 )
@@ -96,6 +99,8 @@ func endingOf(r *audit.Record) Ending {
 		return undoEnding(r)
 	case r.Kind == "" && r.Cause == causeRearmed:
 		return Rearmed
+	case r.Kind == "" && r.Cause == causePaused:
+		return Paused
 	case r.Kind == "" && r.Cause == causeBudget && strings.HasPrefix(r.Event, tripEvent):
 		return Tripped
 	}

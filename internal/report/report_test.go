@@ -53,6 +53,8 @@ func tell(r *audit.Record, word string) {
 		r.Phase, r.Outcome, r.Cause, r.Reason = audit.PhaseNotice, audit.OutcomeRefused, "undelivered", `channel "night" was not told`
 	case "trip":
 		*r = audit.Record{Phase: audit.PhaseDecision, Event: "trip-0", At: noon, Verdict: "alert", Cause: causeBudget}
+	case "pause":
+		*r = audit.Record{Phase: audit.PhaseDecision, Event: "pause-0", At: noon, Verdict: "alert", Cause: causePaused}
 	case "rearm":
 		*r = audit.Record{Phase: audit.PhaseDecision, Event: "rearm-0", At: noon, Verdict: "alert", Cause: causeRearmed}
 	default:
@@ -124,7 +126,7 @@ func TestActsThatOverlapAreToldApart(t *testing.T) {
 func TestLists(t *testing.T) {
 	t.Parallel()
 	r := collected(story("kept", "intent", "applied"), story("taken", "intent", "applied", "undo-intent", "undo-undone"), story("refused", "intent", "refused"),
-		story("cut off", "intent"), story("held", "already-held"), story("undoing", "undo-intent"), story("x", "trip", "rearm"), story("y", "alert", "untold"))
+		story("cut off", "intent"), story("held", "already-held"), story("undoing", "undo-intent"), story("x", "trip", "pause", "rearm"), story("y", "alert", "untold"))
 	var got []string
 	for _, l := range []List{r.Grants, r.NotGranted, r.Undos, r.Budget, r.Untold} {
 		for _, e := range l.Entries {
@@ -134,7 +136,7 @@ func TestLists(t *testing.T) {
 	}
 	want := []string{
 		"kept granted", "taken granted undone", "2", "refused refused", "cut off unfinished", "2", "taken undone", "undoing unfinished", "2",
-		"trip-0 budget-used-up", "rearm-0 re-armed", "2", "y untold", "1",
+		"trip-0 budget-used-up", "pause-0 paused", "rearm-0 re-armed", "3", "y untold", "1",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("-want +got\n%s", diff)
