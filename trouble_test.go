@@ -24,6 +24,8 @@ func TestEveryCodeAtEveryStep(t *testing.T) {
 	rows := []int{1}
 	if os.Getenv("PULLFIX_FURTHER") != "" {
 		rows = []int{1, 3}
+	} else {
+		t.Log("set PULLFIX_FURTHER=1 to have each fail more than once")
 	}
 	for _, method := range slices.Sorted(maps.Keys(calls)) {
 		for nth := range calls[method] {
