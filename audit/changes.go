@@ -80,7 +80,7 @@ func ReadPolicyChangesCloud(
 			yield(nil, fmt.Errorf("policy changes of %q: %w", project, err))
 			return
 		}
-		for found, err := range entries(ctx, project, changeFilter(project, account, from, to), defaultPatience, opts...) {
+		for found, err := range entries(ctx, Log{Project: project}.resource(), changeFilter(project, account, from, to), defaultPatience, opts...) {
 			var entry *auditEntry
 			if err == nil {
 				entry, err = readAuditEntry(found)

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -13,18 +14,38 @@ import (
 	"google.golang.org/api/option"
 )
 
-// FindInCloud returns the records of one event from the Cloud Logging of a
-// project, in the order in which they were written, each id once. None is no
+// Log says where Cloud Logging holds the record.
+type Log struct {
+	Project string // in whose log it was written
+	View    string // of a log bucket that it was routed to, as [ParseView] returns it; "" for what the project shows itself
+}
+
+var viewForm = regexp.MustCompile(`^projects/[a-z0-9.:-]+/locations/[a-z0-9-]+/buckets/[A-Za-z0-9_.-]+/views/[A-Za-z0-9_.-]+$`)
+
+// ParseView reads the name of a view of a log bucket
+// (https://cloud.google.com/logging/docs/logs-views).
+func ParseView(name string) (string, error) {
+	if !viewForm.MatchString(name) {
+		return "", fmt.Errorf("view %q: want projects/P/locations/L/buckets/B/views/V", name)
+	}
+	return name, nil
+}
+
+// resource is what Cloud Logging is asked for.
+func (l Log) resource() string { return cmp.Or(l.View, "projects/"+l.Project) }
+
+// FindInCloud returns the records of one event from Cloud Logging,
+// in the order in which they were written, each id once. None is no
 // error: entries are gone after the retention of their bucket, 30 days unless
 // it says otherwise. An event can have several findings; [Record.Key] tells
 // them apart. An entry that is not a record is an error. What was written a
 // moment ago may be missing: Cloud Logging lists it some seconds later.
-func FindInCloud(ctx context.Context, project, event string, opts ...option.ClientOption) ([]Record, error) {
+func FindInCloud(ctx context.Context, from Log, event string, opts ...option.ClientOption) ([]Record, error) {
 	if err := checkEvent(event); err != nil {
-		return nil, inCloud(project, err)
+		return nil, from.wrap(err)
 	}
 	found := search{event: event}
-	for r, err := range ReadCloud(ctx, project, Query{Event: event}, opts...) {
+	for r, err := range ReadCloud(ctx, from, Query{Event: event}, opts...) {
 		if err != nil {
 			return nil, err
 		}
@@ -34,31 +55,31 @@ func FindInCloud(ctx context.Context, project, event string, opts ...option.Clie
 	return found.records, nil
 }
 
-// ReadCloud yields those records of a project's Cloud Logging that are wanted,
+// ReadCloud yields those records in Cloud Logging that are wanted,
 // ordered by the time of their event, each id once, which takes the memory of
 // the ids. It reads back as far as the retention of the bucket goes. The entries
 // come a thousand at a time, and 60 times a minute at most: that is the quota of
 // a project (https://cloud.google.com/logging/quotas#api-limits), so where it
 // is used up the reading waits, for some minutes at most. An entry that is not a
 // record is a [LineError]; the rest is as with [ReadFile].
-func ReadCloud(ctx context.Context, project string, q Query, opts ...option.ClientOption) iter.Seq2[*Record, error] {
-	return readCloud(ctx, project, q, defaultPatience, opts...)
+func ReadCloud(ctx context.Context, from Log, q Query, opts ...option.ClientOption) iter.Seq2[*Record, error] {
+	return readCloud(ctx, from, q, defaultPatience, opts...)
 }
 
-func readCloud(ctx context.Context, project string, q Query, p patience, opts ...option.ClientOption) iter.Seq2[*Record, error] {
+func readCloud(ctx context.Context, from Log, q Query, p patience, opts ...option.ClientOption) iter.Seq2[*Record, error] {
 	return func(yield func(*Record, error) bool) {
 		if err := q.check(); err != nil {
-			yield(nil, inCloud(project, err))
+			yield(nil, from.wrap(err))
 			return
 		}
 		seen := map[string]bool{}
-		for entry, err := range entries(ctx, project, filterOf(project, q), p, opts...) {
+		for entry, err := range entries(ctx, from.resource(), filterOf(from.Project, q), p, opts...) {
 			if err != nil {
-				yield(nil, inCloud(project, err))
+				yield(nil, from.wrap(err))
 				return
 			}
 			r, err := fromEntry(entry)
-			if err != nil && !yield(nil, inCloud(project, err)) {
+			if err != nil && !yield(nil, from.wrap(err)) {
 				return
 			}
 			if err != nil || !q.Matches(r) || seen[r.ID()] {
@@ -72,8 +93,11 @@ func readCloud(ctx context.Context, project string, q Query, p patience, opts ..
 	}
 }
 
-func inCloud(project string, err error) error {
-	return fmt.Errorf("audit log of %q: %w", project, err)
+func (l Log) wrap(err error) error {
+	if l.View != "" {
+		return fmt.Errorf("audit log of %q in %q: %w", l.Project, l.View, err)
+	}
+	return fmt.Errorf("audit log of %q: %w", l.Project, err)
 }
 
 // latest is how much later than its event a record is dated at most, see [stamp].

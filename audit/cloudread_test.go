@@ -66,7 +66,7 @@ func TestFindInCloud(t *testing.T) {
 		}
 		writeRaw(t, ops, "other", event, json.RawMessage(line))
 		writeRaw(t, ops, LogID, event, "a text with "+event)
-		got, err := FindInCloud(t.Context(), "ops", event, emulatortest.Options(address)...)
+		got, err := FindInCloud(t.Context(), Log{Project: "ops"}, event, emulatortest.Options(address)...)
 		if err != nil {
 			t.Fatalf("event %q: %v", event, err)
 		}
@@ -74,7 +74,7 @@ func TestFindInCloud(t *testing.T) {
 			t.Errorf("event %q: -want +got\n%s", event, diff)
 		}
 	}
-	if got, err := FindInCloud(t.Context(), "ops", "abc", emulatortest.Options(address)...); err != nil || len(got) != 0 {
+	if got, err := FindInCloud(t.Context(), Log{Project: "ops"}, "abc", emulatortest.Options(address)...); err != nil || len(got) != 0 {
 		t.Errorf("an event that is not there: got %d records, error %v", len(got), err)
 	}
 }
@@ -106,7 +106,7 @@ func TestFindInCloudTurnsPages(t *testing.T) {
 		r.Image = strconv.Itoa(n)
 		writeCloud(t, ops, r)
 	}
-	got, err := FindInCloud(t.Context(), "ops", "abc123", emulatortest.Options(address)...)
+	got, err := FindInCloud(t.Context(), Log{Project: "ops"}, "abc123", emulatortest.Options(address)...)
 	if err != nil || len(got) != count {
 		t.Errorf("found %d records, error %v, want %d", len(got), err, count)
 	}
@@ -121,7 +121,7 @@ func TestTimesComeBackFromTheCloudAsTheyWere(t *testing.T) {
 			t.Fatal(err)
 		}
 		writeCloud(t, ops, want)
-		got, err := FindInCloud(t.Context(), "ops", want.Event, emulatortest.Options(address)...)
+		got, err := FindInCloud(t.Context(), Log{Project: "ops"}, want.Event, emulatortest.Options(address)...)
 		if err != nil || len(got) != 1 {
 			t.Fatalf("%s: found %d records, error %v", at, len(got), err)
 		}
@@ -152,7 +152,7 @@ func TestFindInCloudRefusesWhatIsNoRecord(t *testing.T) {
 		}
 		c.change(payload)
 		writeRaw(t, openCloud(t, address, "ops"), LogID, "id-1", payload)
-		_, err = FindInCloud(t.Context(), "ops", "abc123", emulatortest.Options(address)...)
+		_, err = FindInCloud(t.Context(), Log{Project: "ops"}, "abc123", emulatortest.Options(address)...)
 		const prefix = `audit log of "ops": entry "id-1" of 2026-03-04T05:06:07.89Z is not a record: `
 		if err == nil || !strings.HasPrefix(err.Error(), prefix) || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: got %v, want %s… %s", name, err, prefix, c.want)
@@ -167,7 +167,7 @@ func TestFindInCloudThatRefuses(t *testing.T) {
 		"abc123": `audit log of "ops": rpc error: code = PermissionDenied`,
 	} {
 		_, address := emulatortest.Start(t, twoProjects+"faults: [{method: ListLogEntries, code: PERMISSION_DENIED, times: 1}]\n")
-		if _, err := FindInCloud(t.Context(), "ops", event, emulatortest.Options(address)...); err == nil || !strings.HasPrefix(err.Error(), want) {
+		if _, err := FindInCloud(t.Context(), Log{Project: "ops"}, event, emulatortest.Options(address)...); err == nil || !strings.HasPrefix(err.Error(), want) {
 			t.Errorf("event %q: got %v, want %s", event, err, want)
 		}
 	}
@@ -178,7 +178,7 @@ func TestFindInCloudOutlastsAnOutage(t *testing.T) {
 	writeCloud(t, openCloud(t, address, "ops"), record())
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
-	got, err := FindInCloud(ctx, "ops", "abc123", emulatortest.Options(address)...)
+	got, err := FindInCloud(ctx, Log{Project: "ops"}, "abc123", emulatortest.Options(address)...)
 	if err != nil || fmt.Sprint(got) != fmt.Sprint([]Record{record()}) {
 		t.Errorf("found %v, error %v", got, err)
 	}

@@ -45,10 +45,11 @@ func (p *patience) Retry(err error) (time.Duration, bool) {
 // pageTime bounds one page with all its attempts.
 const pageTime = 10 * time.Minute
 
-// entries yields the entries of a project that match a filter, ordered by time.
+// entries yields the entries of a project, or of a view of a log bucket, that
+// match a filter, ordered by time.
 // It asks for them by the client below logadmin, which does not let a page that
 // the quota refused be asked for again.
-func entries(ctx context.Context, project, filter string, p patience, opts ...option.ClientOption) iter.Seq2[*loggingpb.LogEntry, error] {
+func entries(ctx context.Context, resource, filter string, p patience, opts ...option.ClientOption) iter.Seq2[*loggingpb.LogEntry, error] {
 	return func(yield func(*loggingpb.LogEntry, error) bool) {
 		// To read is enough; the client would ask for everything.
 		client, err := logs.NewClient(ctx, append([]option.ClientOption{option.WithScopes(logging.ReadScope)}, opts...)...)
@@ -58,7 +59,7 @@ func entries(ctx context.Context, project, filter string, p patience, opts ...op
 		}
 		defer func() { _ = client.Close() }()
 		found := client.ListLogEntries(ctx, &loggingpb.ListLogEntriesRequest{
-			ResourceNames: []string{"projects/" + project}, Filter: filter, OrderBy: "timestamp asc", PageSize: mostEntries,
+			ResourceNames: []string{resource}, Filter: filter, OrderBy: "timestamp asc", PageSize: mostEntries,
 		}, gax.WithTimeout(pageTime), gax.WithRetry(func() gax.Retryer { again := p; return &again }))
 		for {
 			entry, err := found.Next()

@@ -29,7 +29,7 @@ func TestReadCloudTurnsPages(t *testing.T) {
 		writeCloud(t, ops, r)
 	}
 	n, last := 0, time.Time{}
-	for r, err := range readCloud(t.Context(), "ops", Query{}, hurried(4), emulatortest.Options(address)...) {
+	for r, err := range readCloud(t.Context(), Log{Project: "ops"}, Query{}, hurried(4), emulatortest.Options(address)...) {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -50,7 +50,7 @@ func TestReadCloudGivesUp(t *testing.T) {
 	} {
 		cloud, address := emulatortest.Start(t, twoProjects+"faults: [{method: ListLogEntries, code: "+code+", times: 99}]\n")
 		n := 0
-		for r, err := range readCloud(t.Context(), "ops", Query{}, hurried(3), emulatortest.Options(address)...) {
+		for r, err := range readCloud(t.Context(), Log{Project: "ops"}, Query{}, hurried(3), emulatortest.Options(address)...) {
 			if n++; r != nil || err == nil || !strings.HasPrefix(err.Error(), `audit log of "ops": rpc error: code = `) {
 				t.Errorf("%s: got %v, %v, want an error that names the project", code, r, err)
 			}
@@ -66,7 +66,7 @@ func TestReadCloudWaitsNoLongerThanItsContext(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
 	patient := patience{gax.Backoff{Initial: time.Hour, Max: time.Hour}, 9}
-	for _, err := range readCloud(ctx, "ops", Query{}, patient, emulatortest.Options(address)...) {
+	for _, err := range readCloud(ctx, Log{Project: "ops"}, Query{}, patient, emulatortest.Options(address)...) {
 		if err == nil {
 			t.Error("read from a quota that is used up")
 		}
@@ -93,7 +93,7 @@ func TestReadCloudReadsWhatIsOld(t *testing.T) {
 	old := record()
 	old.At = time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC)
 	writeCloud(t, openCloud(t, address, "ops"), old)
-	if got := all(t, ReadCloud(t.Context(), "ops", Query{}, emulatortest.Options(address)...)); len(got) != 1 {
+	if got := all(t, ReadCloud(t.Context(), Log{Project: "ops"}, Query{}, emulatortest.Options(address)...)); len(got) != 1 {
 		t.Errorf("got %d records of 2020, want 1", len(got))
 	}
 }
@@ -108,7 +108,7 @@ func TestReadCloudTakesTextsForTexts(t *testing.T) {
 		writeCloud(t, other, r)
 		writeCloud(t, ops, r, record())
 		q := Query{Event: text, Rule: text, Kind: text, Verdict: text, Outcome: text, Project: text, Principal: text, Repository: r.Resource}
-		if diff := cmp.Diff([]Record{r}, all(t, ReadCloud(t.Context(), "ops", q, emulatortest.Options(address)...))); diff != "" {
+		if diff := cmp.Diff([]Record{r}, all(t, ReadCloud(t.Context(), Log{Project: "ops"}, q, emulatortest.Options(address)...))); diff != "" {
 			t.Errorf("%q: -want +got\n%s", text, diff)
 		}
 	}
@@ -121,7 +121,7 @@ func TestReadCloudYieldsEachIDOnce(t *testing.T) {
 	first, second := record(), record()
 	second.At = second.At.Add(time.Hour)
 	writeCloud(t, openCloud(t, address, "ops"), second, first, first)
-	if diff := cmp.Diff([]Record{first}, all(t, ReadCloud(t.Context(), "ops", Query{}, emulatortest.Options(address)...))); diff != "" {
+	if diff := cmp.Diff([]Record{first}, all(t, ReadCloud(t.Context(), Log{Project: "ops"}, Query{}, emulatortest.Options(address)...))); diff != "" {
 		t.Errorf("-want +got\n%s", diff)
 	}
 }
@@ -134,7 +134,7 @@ func TestReadCloudGoesOnAfterABadEntry(t *testing.T) {
 	late.At = late.At.Add(time.Hour)
 	writeCloud(t, ops, late)
 	var got []string
-	for r, err := range ReadCloud(t.Context(), "ops", Query{}, emulatortest.Options(address)...) {
+	for r, err := range ReadCloud(t.Context(), Log{Project: "ops"}, Query{}, emulatortest.Options(address)...) {
 		got = append(got, fmt.Sprint(r != nil, " ", err))
 	}
 	want := []string{

@@ -39,7 +39,7 @@ func cloudRecords(t *testing.T, records ...Record) []Record {
 	t.Helper()
 	_, address := emulatortest.Start(t, twoProjects)
 	writeCloud(t, openCloud(t, address, "ops"), records...)
-	return inWrittenOrder(all(t, ReadCloud(t.Context(), "ops", Query{}, emulatortest.Options(address)...)))
+	return inWrittenOrder(all(t, ReadCloud(t.Context(), Log{Project: "ops"}, Query{}, emulatortest.Options(address)...)))
 }
 
 // inWrittenOrder sorts what Cloud Logging lists by time and id.
@@ -117,7 +117,7 @@ func TestQuery(t *testing.T) {
 		if got := all(t, ReadFile(t.Context(), path, test.q, nil)); len(got) != want {
 			t.Errorf("%+v: the file has %d records, want %d", test.q, len(got), want)
 		}
-		got := all(t, ReadCloud(t.Context(), "ops", test.q, emulatortest.Options(address)...))
+		got := all(t, ReadCloud(t.Context(), Log{Project: "ops"}, test.q, emulatortest.Options(address)...))
 		if len(got) != want {
 			t.Errorf("%+v: the cloud has %d records, want %d", test.q, len(got), want)
 		}
@@ -145,7 +145,7 @@ func TestQueryThatIsRefused(t *testing.T) {
 	} {
 		for source, records := range map[string]iter.Seq2[*Record, error]{
 			fmt.Sprintf("audit file %q:", path): ReadFile(t.Context(), path, q, nil),
-			`audit log of "ops":`:               ReadCloud(t.Context(), "ops", q, emulatortest.Options(address)...),
+			`audit log of "ops":`:               ReadCloud(t.Context(), Log{Project: "ops"}, q, emulatortest.Options(address)...),
 		} {
 			for r, err := range records {
 				if r != nil || err == nil || err.Error() != source+" "+want {

@@ -32,7 +32,7 @@ func fromCloud(t *testing.T, s *scene, o VerifyOptions) Report {
 	t.Helper()
 	_, address := emulatortest.Start(t, twoProjects)
 	writeCloud(t, openCloud(t, address, "ops"), s.records...)
-	report, err := Verify(t.Context(), ReadCloud(t.Context(), "ops", Query{}, emulatortest.Options(address)...), o)
+	report, err := Verify(t.Context(), ReadCloud(t.Context(), Log{Project: "ops"}, Query{}, emulatortest.Options(address)...), o)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -27,13 +27,16 @@ func newAudit() *cobra.Command {
 
 // whereRecorded ends what the commands say of themselves.
 const whereRecorded = `The record is read where PULLFIX_AUDIT says, in PULLFIX_PROJECT, or from a file of
-records with --file.`
+records with --file. --view names a log bucket that the record is routed to, which
+has what the project itself does not show any more.`
 
-// recordFile is the flag that names a file of records.
-type recordFile struct{ path string }
+// recordFile are the flags that say where the record is.
+type recordFile struct{ path, view string }
 
 func (f *recordFile) flag(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&f.path, "file", "", "`file` of records, as PULLFIX_AUDIT=file:FILE")
+	cmd.Flags().StringVar(&f.view, "view", "", "`view` of a log bucket, as projects/P/locations/L/buckets/B/views/V")
+	cmd.MarkFlagsMutuallyExclusive("file", "view")
 }
 
 // book is where the record is, for a command that only reads.
@@ -42,8 +45,14 @@ func (f *recordFile) book(cmd *cobra.Command) (*recordBook, error) {
 	if cmd.Flags().Changed("file") {
 		set["PULLFIX_AUDIT"] = "file:" + f.path
 	}
+	if cmd.Flags().Changed("view") {
+		if _, err := audit.ParseView(f.view); err != nil {
+			return nil, fmt.Errorf("--view: %w", err)
+		}
+		set["PULLFIX_AUDIT"] = "cloud"
+	}
 	s, err := deskSettings(set)
-	return &recordBook{settings: s}, err
+	return &recordBook{settings: s, view: f.view}, err
 }
 
 // recordQuery are the flags that say which records are wanted.
@@ -225,7 +234,7 @@ func (r *reading) all(ctx context.Context) iter.Seq2[*audit.Record, error] {
 	if file := r.book.settings.AuditFile; file != "" {
 		return audit.ReadFile(ctx, file, r.query, r.progress)
 	}
-	return r.counted(audit.ReadCloud(ctx, r.book.settings.Project.String(), r.query, r.book.settings.Options()...))
+	return r.counted(audit.ReadCloud(ctx, r.book.log(), r.query, r.book.settings.Options()...))
 }
 
 func (r *reading) skip(err error) {

@@ -128,7 +128,7 @@ func (v *verifyFlags) run(cmd *cobra.Command) (verified, error) {
 	}
 	// A change may have begun with an event before --from, and its undo with one
 	// long before.
-	records := audit.ReadCloud(ctx, book.settings.Project.String(), audit.Query{}, book.settings.Options()...)
+	records := audit.ReadCloud(ctx, book.log(), audit.Query{}, book.settings.Options()...)
 	out.Report, err = audit.Verify(ctx, counted(cmd, records), options)
 	return out, err
 }

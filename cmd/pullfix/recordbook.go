@@ -37,6 +37,7 @@ func deskSettings(set map[string]string) (settings.Settings, error) {
 // recordBook is where the compliance record is kept.
 type recordBook struct {
 	settings settings.Settings
+	view     string // of a log bucket, to read from; "" for the project
 	writer   lazy.Value[recordWriter]
 }
 
@@ -56,7 +57,12 @@ func (b *recordBook) find(ctx context.Context, event string) ([]audit.Record, er
 	if b.settings.AuditFile != "" {
 		return audit.FindInFile(ctx, b.settings.AuditFile, event)
 	}
-	return audit.FindInCloud(ctx, b.settings.Project.String(), event, b.settings.Options()...)
+	return audit.FindInCloud(ctx, b.log(), event, b.settings.Options()...)
+}
+
+// log is where the record is that is read from Cloud Logging.
+func (b *recordBook) log() audit.Log {
+	return audit.Log{Project: b.settings.Project.String(), View: b.view}
 }
 
 func (b *recordBook) write(ctx context.Context, r audit.Record) error {
@@ -79,7 +85,11 @@ func (b *recordBook) place() string {
 	if b.settings.AuditFile != "" {
 		return fmt.Sprintf("the file %q", b.settings.AuditFile)
 	}
-	return fmt.Sprintf("projects/%s/logs/%s", b.settings.Project, audit.LogID)
+	name := fmt.Sprintf("projects/%s/logs/%s", b.settings.Project, audit.LogID)
+	if b.view != "" {
+		name += " of " + b.view
+	}
+	return name
 }
 
 // caveat says what may be in the book although it is not found there.
