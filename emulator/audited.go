@@ -17,14 +17,17 @@ type audited struct {
 // https://cloud.google.com/artifact-registry/docs/audit-logging,
 // https://cloud.google.com/secret-manager/docs/audit-logging,
 // https://cloud.google.com/run/docs/audit-logging,
+// https://cloud.google.com/pubsub/docs/audit-logging,
 // https://cloud.google.com/iam/docs/audit-logging and
 // https://cloud.google.com/resource-manager/docs/audit-logging.
 var auditedTypes = map[string]audited{
-	"repositories": {service: "artifactregistry.googleapis.com", permission: "artifactregistry.repositories.setIamPolicy", monitored: "audited_resource"},
-	"secrets":      {service: "secretmanager.googleapis.com", permission: "secretmanager.secrets.setIamPolicy", monitored: "audited_resource"},
-	"services":     {service: "run.googleapis.com", permission: "run.services.setIamPolicy", monitored: "cloud_run_revision"},
-	"jobs":         {service: "run.googleapis.com", permission: "run.jobs.setIamPolicy", monitored: "cloud_run_job"},
-	"workerPools":  {service: "run.googleapis.com", permission: "run.workerpools.setIamPolicy", monitored: "cloud_run_worker_pool"},
+	"repositories":  {service: "artifactregistry.googleapis.com", permission: "artifactregistry.repositories.setIamPolicy", monitored: "audited_resource"},
+	"secrets":       {service: "secretmanager.googleapis.com", permission: "secretmanager.secrets.setIamPolicy", monitored: "audited_resource"},
+	"services":      {service: "run.googleapis.com", permission: "run.services.setIamPolicy", monitored: "cloud_run_revision"},
+	"jobs":          {service: "run.googleapis.com", permission: "run.jobs.setIamPolicy", monitored: "cloud_run_job"},
+	"workerPools":   {service: "run.googleapis.com", permission: "run.workerpools.setIamPolicy", monitored: "cloud_run_worker_pool"},
+	"topics":        {service: "pubsub.googleapis.com", permission: "pubsub.topics.setIamPolicy", monitored: "pubsub_topic"},
+	"subscriptions": {service: "pubsub.googleapis.com", permission: "pubsub.subscriptions.setIamPolicy", monitored: "pubsub_subscription"},
 	"serviceAccounts": {
 		service: "iam.googleapis.com", method: "google.iam.admin.v1.SetIAMPolicy",
 		permission: "iam.serviceAccounts.setIamPolicy", monitored: "service_account",
@@ -65,6 +68,8 @@ func auditedAs(resource, method string) (audited, bool) {
 		a.labels["service"], a.labels["method"] = a.service, a.method
 	case a.monitored == "service_account":
 		a.labels["email_id"] = parts[len(parts)-1]
+	case a.service == "pubsub.googleapis.com":
+		a.labels[strings.TrimPrefix(a.monitored, "pubsub_")+"_id"] = parts[len(parts)-1]
 	case a.service == "run.googleapis.com" && len(parts) > 3:
 		a.labels["location"] = parts[3]
 	}

@@ -14,6 +14,10 @@ import (
 	run "cloud.google.com/go/run/apiv2"
 	secretmanager "cloud.google.com/go/secretmanager/apiv1"
 	"github.com/googleapis/gax-go/v2"
+	"github.com/googleapis/gax-go/v2/callctx"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/metadata"
 )
 
 // setter is how a client of any service writes a policy.
@@ -28,6 +32,18 @@ func TestEveryServiceHasItsNamesInTheAuditLog(t *testing.T) {
 				return nil, err
 			}
 			return p.InternalProto, nil
+		}
+	}
+	pubsub := func(l *local) setter {
+		rest(t, l, "PUT", "/v1/projects/app-one/topics/events", "")
+		rest(t, l, "PUT", "/v1/projects/app-one/subscriptions/events", `{"topic":"projects/app-one/topics/events"}`)
+		conn, err := grpc.NewClient(l.addr, grpc.WithTransportCredentials(insecure.NewCredentials()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = conn.Close() })
+		return func(ctx context.Context, req *iampb.SetIamPolicyRequest, _ ...gax.CallOption) (*iampb.Policy, error) {
+			return iampb.NewIAMPolicyClient(conn).SetIamPolicy(metadata.NewOutgoingContext(ctx, callctx.HeadersFromContext(ctx)), req)
 		}
 	}
 	const deployer = "run@app-one.iam.gserviceaccount.com"
@@ -66,6 +82,16 @@ func TestEveryServiceHasItsNamesInTheAuditLog(t *testing.T) {
 			func(l *local) setter { return client(t, l, run.NewWorkerPoolsClient).SetIamPolicy }, "projects/app-one/locations/us-central1/workerPools/queue", "projects/app-one/locations/us-central1/workerPools/queue",
 			"run.googleapis.com", "google.cloud.run.v2.WorkerPools.SetIamPolicy", "run.workerpools.setIamPolicy", "cloud_run_worker_pool",
 			labels{"project_id": "app-one", "location": "us-central1"},
+		},
+		{
+			pubsub, "projects/111111111111/topics/events", "projects/app-one/topics/events",
+			"pubsub.googleapis.com", "google.iam.v1.IAMPolicy.SetIamPolicy", "pubsub.topics.setIamPolicy", "pubsub_topic",
+			labels{"project_id": "app-one", "topic_id": "events"},
+		},
+		{
+			pubsub, "projects/app-one/subscriptions/events", "projects/app-one/subscriptions/events",
+			"pubsub.googleapis.com", "google.iam.v1.IAMPolicy.SetIamPolicy", "pubsub.subscriptions.setIamPolicy", "pubsub_subscription",
+			labels{"project_id": "app-one", "subscription_id": "events"},
 		},
 		{
 			accounts, "projects/-/serviceAccounts/" + deployer, "projects/app-one/serviceAccounts/" + deployer,

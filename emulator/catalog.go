@@ -8,19 +8,21 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"github.com/pullfix/pullfix/emulator/admin"
 )
 
 // created is when everything in a seed came to be.
 var created = timestamppb.New(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC))
 
-// catalog is what exists. It does not change.
+// catalog is what exists: what the seed has, which does not change, and what
+// callers make.
 type catalog struct {
 	projects     map[string]*project // by id and by number
 	parents      map[string]string   // folders and organizations, with their own parent or ""
 	repositories map[string]*repository
-	secrets      map[string]*secret
-	workloads    map[string]bool // services, jobs, worker pools
 	missing      map[string]bool
+	made         *admin.Server
 }
 
 type project struct {
@@ -32,7 +34,7 @@ type project struct {
 func newCatalog(seed *Seed) *catalog {
 	c := &catalog{
 		projects: map[string]*project{}, parents: map[string]string{}, repositories: map[string]*repository{},
-		secrets: map[string]*secret{}, workloads: map[string]bool{}, missing: map[string]bool{},
+		missing: map[string]bool{},
 	}
 	for _, p := range seed.projects {
 		c.projects[p.id], c.projects[strconv.FormatInt(p.number, 10)] = p, p
@@ -44,12 +46,6 @@ func newCatalog(seed *Seed) *catalog {
 	}
 	for _, r := range seed.repositories {
 		c.repositories[r.name] = r
-	}
-	for _, s := range seed.secrets {
-		c.secrets[s.name] = s
-	}
-	for _, name := range seed.workloads {
-		c.workloads[name] = true
 	}
 	for _, member := range seed.missing {
 		c.missing[member] = true

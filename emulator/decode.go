@@ -113,3 +113,12 @@ func jsonValue(field protoreflect.FieldDescriptor, texts []string) any {
 	}
 	return all[len(all)-1]
 }
+
+// fromObject fills a message from its JSON.
+func fromObject(doc object, m proto.Message) error {
+	text, err := json.Marshal(doc)
+	if err != nil {
+		return err
+	}
+	return lenient.Unmarshal(text, m)
+}

@@ -4,9 +4,9 @@
 // A [Seed] comes in: projects, repositories, secrets, services, policies, log
 // entries, and the faults to be met. What goes out is what the official
 // clients see over gRPC and what gcloud sees over REST, answered by the same
-// servers. What exists is fixed by the seed; what callers change is the
-// policies, the logs, and the documents of Firestore, of which there are none
-// at first. Policies behave as the real ones do: an etag that changes with
+// servers; what makes and changes resources is answered over REST alone, by
+// package admin. Projects, folders, repositories and what runs are fixed by the
+// seed. There are no documents of Firestore at first. Policies behave as the real ones do: an etag that changes with
 // every write, versions, conditions, limits, members that do not exist. So do
 // documents: preconditions, commits of all writes or none, update times. Each
 // change of a policy leaves an entry in the audit log of its project.
@@ -28,6 +28,8 @@ import (
 	"cloud.google.com/go/logging/apiv2/loggingpb"
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/encoding/protojson"
+
+	"github.com/pullfix/pullfix/emulator/admin"
 )
 
 // maxRequest is what Cloud Logging takes in one write, and Firestore in one
@@ -40,6 +42,7 @@ type Cloud struct {
 	gate      *gate
 	logs      *logs
 	documents *documents
+	made      *admin.Server
 	grpc      *grpc.Server
 	rest      *transcoder
 	http      *http.Server
@@ -57,6 +60,8 @@ func New(seed *Seed) *Cloud {
 		logs:      newLogs(seed, world),
 		documents: newDocuments(),
 	}
+	world.made = newMade(seed, world, c.policies)
+	c.policies.role, c.policies.made, c.made = world.roleIn, world.isMade, world.made
 	c.gate = newGate(seed, world.canonical, newTrail(seed, world.canonical, c.policies, c.logs))
 	c.grpc = grpc.NewServer(grpc.UnaryInterceptor(c.gate.intercept), grpc.StreamInterceptor(c.gate.interceptStream), grpc.MaxRecvMsgSize(maxRequest))
 	c.rest = newTranscoder(c.gate.intercept, register(c.grpc, world, c.policies, c.logs, c.documents))
@@ -84,7 +89,15 @@ func (c *Cloud) Handler() http.Handler {
 			writeJSON(w, http.StatusOK, c.Calls())
 		case r.Method == http.MethodGet && r.URL.Path == "/_emulator/policies":
 			writeJSON(w, http.StatusOK, c.policiesJSON())
+		case r.Method == http.MethodGet && r.URL.Path == "/_emulator/documents":
+			writeJSON(w, http.StatusOK, c.Made())
+		case strings.HasPrefix(r.URL.Path, admin.Uploads):
+			c.made.ServeUploads(w, r)
 		default:
+			if made := c.made.Find(r); made != nil {
+				c.serveMade(w, r, made)
+				return
+			}
 			c.rest.ServeHTTP(w, r)
 		}
 	})
@@ -108,6 +121,11 @@ func (c *Cloud) Close() error {
 // those of everything in the seed that can have one but projects and folders,
 // and those that were seeded or written.
 func (c *Cloud) Policies() map[string]*iampb.Policy { return c.policies.all() }
+
+// Made returns the documents of what callers have made, such as topics, sinks
+// and functions, and of what the seed has of the same kinds, by their full name.
+// The values of secrets are not in them. Nobody may change them.
+func (c *Cloud) Made() map[string]map[string]any { return c.made.Documents() }
 
 // Calls returns how often each method was called, by its name.
 func (c *Cloud) Calls() map[string]int { return c.gate.counts() }

@@ -13,6 +13,8 @@ import (
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/pullfix/pullfix/emulator/admin"
 )
 
 // fault is an answer that takes the place of the real one, a few times.
@@ -173,6 +175,9 @@ func (g *gate) take(method, resource string) (fault, bool) {
 
 // resource is the name of what a request is about.
 func (g *gate) resource(req any) string {
+	if r, ok := req.(*admin.Request); ok {
+		return r.Resource
+	}
 	m, ok := req.(proto.Message)
 	if !ok {
 		return ""

@@ -157,7 +157,7 @@ func (p *filterParser) group(term func() (predicate, error)) (predicate, error) 
 
 // term reads one comparison, or log_id("…").
 func (p *filterParser) term() (predicate, error) {
-	if p.accept("log_id") {
+	if p.accept("log_id") || p.accept("LOG_ID") {
 		return p.logID()
 	}
 	start := p.pos

@@ -1,6 +1,7 @@
 package emulator
 
 import (
+	"os"
 	"strings"
 	"testing"
 
@@ -44,6 +45,8 @@ func TestFilter(t *testing.T) {
 		`log_name:activity`:                                 true,
 		`log_id("cloudaudit.googleapis.com/activity")`:      true,
 		`log_id( "cloudaudit.googleapis.com/data_access" )`: false,
+		`LOG_ID("cloudaudit.googleapis.com/ACTIVITY")`:      true,
+		`NOT log_id("x") AND -LOG_ID("y")`:                  true,
 
 		`insertId="007"`: true,
 		`insertId=7`:     false,
@@ -163,12 +166,18 @@ func FuzzFilter(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
+	sink, err := os.ReadFile("../deploy/sink.filter")
+	if err != nil {
+		f.Fatal(err)
+	}
 	for _, seed := range []string{
 		`severity>=ERROR AND log_id("cloudaudit.googleapis.com/activity")`,
 		`-(protoPayload.status.code=(5 OR 7)) labels."a b":*`,
 		`timestamp>="2026-09-18T12:00:00Z" -- comment`,
 		`protoPayload.status.message=~"^\w+ (have|\"x\")" AND logName!~("a\\.b")`,
 		"a=\"\\u00e9\"\nNOT b<-3", `"`, `log_id(`, `x=(((`,
+		"severity>=\xff\xfe", "insertId=\"\x00\"", "textPayload:\"\u202e\" -- \xc3", "labels.\"\xff\"=a\r\n\v", "\ufeffseverity=ERROR",
+		string(sink),
 	} {
 		f.Add(seed)
 	}
@@ -186,6 +195,13 @@ func FuzzFilter(f *testing.F) {
 		}
 		if matches(doc) == inverse(doc) {
 			t.Errorf("%q and its negation agree", filter)
+		}
+		if len(filter) > maxFilter-100 {
+			return
+		}
+		again, err := parseFilter("-- a comment\n((\t"+filter+"\n) -- ends here\n)", entryFields)
+		if err != nil || again(doc) != matches(doc) {
+			t.Errorf("%q means something else in parentheses and between comments: %v", filter, err)
 		}
 	})
 }

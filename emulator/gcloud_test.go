@@ -1,67 +1,22 @@
 package emulator_test
 
 import (
-	"bytes"
-	"context"
 	"os"
-	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"cloud.google.com/go/iam/apiv1/iampb"
+
+	"github.com/pullfix/pullfix/emulator/emulatortest"
 )
 
-// gcloudServices are the services whose address gcloud is told. The last two
-// are not emulated; gcloud asks them about images, and does without an answer.
-var gcloudServices = []string{
-	"ARTIFACTREGISTRY", "SECRETMANAGER", "IAM", "RUN", "LOGGING", "CLOUDRESOURCEMANAGER", "SERVICEUSAGE", "CONTAINERANALYSIS",
-}
-
-// requireGcloud skips the test where gcloud is not wanted or not there.
-func requireGcloud(t *testing.T) {
-	t.Helper()
-	skip := t.Skip
-	if os.Getenv("PULLFIX_NO_SKIP") != "" {
-		skip = t.Fatal
-	}
-	if os.Getenv("PULLFIX_FURTHER") == "" {
-		skip("set PULLFIX_FURTHER=1 to run the tests that need gcloud")
-	}
-	if _, err := exec.LookPath("gcloud"); err != nil {
-		skip("gcloud is not on PATH")
-	}
-}
-
-// gcloud runs one command against the local cloud.
-func gcloud(t *testing.T, env []string, line string) string {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, "gcloud", strings.Fields(line)...)
-	cmd.Env = env
-	var out bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &out
-	began := time.Now()
-	err := cmd.Run()
-	t.Logf("%5.2fs gcloud %s", time.Since(began).Seconds(), line)
-	if err != nil {
-		return "error: " + out.String()
-	}
-	return out.String()
-}
-
 func TestGcloud(t *testing.T) {
-	requireGcloud(t)
 	l := start(t, seed)
-	env := []string{
-		"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir(), "CLOUDSDK_CONFIG=" + t.TempDir(), "CLOUDSDK_CORE_DISABLE_PROMPTS=1",
-		"CLOUDSDK_AUTH_DISABLE_CREDENTIALS=true", "CLOUDSDK_CORE_PROJECT=app-one", "CLOUDSDK_CORE_REQUEST_REASON=by-hand",
-	}
-	for _, service := range gcloudServices {
-		env = append(env, "CLOUDSDK_API_ENDPOINT_OVERRIDES_"+service+"=http://"+l.addr+"/")
-	}
+	gcloud := emulatortest.NewGcloud(t, l.addr)
+	gcloud.Env = append(gcloud.Env, "CLOUDSDK_CORE_PROJECT=app-one", "CLOUDSDK_CORE_REQUEST_REASON=by-hand")
 	const (
 		in     = " --location=us-central1 --project=shared-images"
 		region = " --region=us-central1"
@@ -100,11 +55,60 @@ func TestGcloud(t *testing.T) {
 		{"logging read protoPayload.methodName=~\"SecretManagerService\\.SetIamPolicy$\" --limit=1", "member: " + agent},
 		{"logging read protoPayload.authenticationInfo.principalEmail=\"pullfix@pullfix-local.iam.gserviceaccount.com\" --project=shared-images --limit=1 --order=asc", "methodName: google.devtools.artifactregistry.v1.ArtifactRegistry.SetIamPolicy"},
 	} {
-		if got := gcloud(t, env, test.line); !strings.Contains(got, test.want) {
-			t.Errorf("gcloud %s: got\n%s\nwant %q", test.line, got, test.want)
+		began := time.Now()
+		got, err := gcloud.Run(t.Context(), strings.Fields(test.line)...)
+		if !strings.Contains(got, test.want) {
+			t.Errorf("gcloud %s: got\n%s\n%v; want %q", test.line, got, err, test.want)
 		}
+		t.Logf("%5.2fs gcloud %s", time.Since(began).Seconds(), test.line)
 	}
 	checkGrants(t, l)
+}
+
+// TestGcloudMakes runs commands that make things, and those that look at them.
+// What deploy.sh calls is held where deploy.sh is tested.
+func TestGcloudMakes(t *testing.T) {
+	l := start(t, seed)
+	gcloud := emulatortest.NewGcloud(t, l.addr)
+	gcloud.Env = append(gcloud.Env, "CLOUDSDK_CORE_PROJECT=app-one")
+	dir := t.TempDir()
+	alert, constraint, policy := filepath.Join(dir, "alert.json"), filepath.Join(dir, "constraint.yaml"), filepath.Join(dir, "policy.yaml")
+	for file, text := range map[string]string{
+		alert:      `{"displayName": "too many", "combiner": "OR", "conditions": [{"displayName": "c", "conditionAbsent": {"filter": "x", "duration": "60s"}}]}`,
+		constraint: "name: organizations/333/customConstraints/custom.never\nactionType: DENY\ncondition: 'true'\nmethodTypes: [CREATE]\nresourceTypes: [iam.googleapis.com/AllowPolicy]\n",
+		policy:     "name: projects/app-one/policies/custom.never\nspec: {rules: [{enforce: true}]}\n",
+	} {
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, test := range []struct{ line, want string }{
+		{"pubsub topics create events", "Created topic [projects/app-one/topics/events]."},
+		{"pubsub subscriptions create events --topic=events", "Created subscription [projects/app-one/subscriptions/events]."},
+		{"pubsub topics publish events --message=hello", "messageIds:"},
+		{"pubsub subscriptions pull events --auto-ack --format=value(message.data.decode(base64))", "hello"},
+		{"beta services identity create --service=pubsub.googleapis.com", "service-111111111111@gcp-sa-pubsub.iam.gserviceaccount.com"},
+		{"iam service-accounts create builder", "Created service account [builder]."},
+		{"iam service-accounts list --format=value(email)", "builder@app-one.iam.gserviceaccount.com"},
+		{"iam roles create reader --permissions=run.jobs.get --organization=333 --quiet", "Created role [reader]."},
+		{"iam roles list --organization=333 --format=value(name)", "organizations/333/roles/reader"},
+		{"logging buckets create kept --location=global", ""},
+		{"logging buckets list --format=value(name.basename(),retentionDays)", "kept\t30"},
+		{"logging sinks create events pubsub.googleapis.com/projects/app-one/topics/events --organization=333", "service-org-333@gcp-sa-logging.iam.gserviceaccount.com"},
+		{"secrets versions add bare --data-file=" + policy, "Created version [1] of the secret [bare]."},
+		{"secrets versions list bare --format=value(name.basename(),state)", "1\tenabled"},
+		{"functions list", "Listed 0 items."},
+		{"artifacts repositories list --location=us-central1 --project=shared-images --format=value(name.basename())", "empty"},
+		{"run jobs list --format=value(metadata.name)", "nightly"},
+		{"alpha monitoring policies create --policy-from-file=" + alert, "Created alert policy [projects/app-one/alertPolicies/"},
+		{"org-policies set-policy " + policy, "custom.never does not exist"},
+		{"org-policies set-custom-constraint " + constraint, "customConstraints/custom.never"},
+		{"org-policies set-policy " + policy, "Created policy [projects/app-one/policies/custom.never]."},
+	} {
+		if got, err := gcloud.Run(t.Context(), strings.Fields(test.line)...); !strings.Contains(strings.ToLower(got), strings.ToLower(test.want)) {
+			t.Errorf("gcloud %s: got\n%s\n%v; want %q", test.line, got, err, test.want)
+		}
+	}
 }
 
 // checkGrants looks for what the commands have granted.

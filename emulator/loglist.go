@@ -62,11 +62,11 @@ type logQuery struct {
 }
 
 func (l *logs) query(req *loggingpb.ListLogEntriesRequest) (*logQuery, error) {
-	matches, err := parseFilter(req.GetFilter(), (*loggingpb.LogEntry)(nil).ProtoReflect().Descriptor())
+	filter, err := ParseFilter(req.GetFilter())
 	if err != nil {
 		return nil, err
 	}
-	q := &logQuery{matches: matches, order: position.compare, size: min(int(req.GetPageSize()), maxPage)}
+	q := &logQuery{matches: filter.matches, order: position.compare, size: min(int(req.GetPageSize()), maxPage)}
 	switch {
 	case q.size < 0:
 		return nil, invalid("The page size %d is negative.", req.GetPageSize())

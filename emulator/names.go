@@ -43,6 +43,7 @@ var (
 	serviceForm    = newForm(`projects/P/locations/L/services/S`, projectPart+locationPart+`/services/`+idPart)
 	jobForm        = newForm(`projects/P/locations/L/jobs/J`, projectPart+locationPart+`/jobs/`+idPart)
 	workerPoolForm = newForm(`projects/P/locations/L/workerPools/W`, projectPart+locationPart+`/workerPools/`+idPart)
+	pubsubForm     = newForm(`projects/P/topics/T or projects/P/subscriptions/S`, projectPart+`/(?:topics|subscriptions)/[^/]+`)
 	accountForm    = newForm(`projects/P/serviceAccounts/EMAIL`, projectPart+`/serviceAccounts/(`+email+`)`)
 	databaseForm   = newForm(`projects/P/databases/(default), or the id of another database`, databasePart)
 	documentForm   = newForm(`projects/P/databases/(default)/documents/COLLECTION/ID, with pairs of collection and id below it`, documentPart)

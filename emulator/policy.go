@@ -23,17 +23,19 @@ var emptyEtag = []byte{0x00, 0x20, 0x01}
 // policies holds the allow policy of every resource of every service. All
 // reads go through get, all writes through set.
 type policies struct {
-	missing map[string]bool // members that do not exist
+	made func(member string) bool          // whether a member was made
+	role func(role, resource string) error // refuses a custom role that cannot be bound there
 
 	mu     sync.Mutex
+	absent map[string]bool // members that do not exist, unless they are made
 	stored map[string]*iampb.Policy
 	writes uint64
 }
 
 func newPolicies(seed *Seed, canonical func(string) string) *policies {
-	p := &policies{missing: map[string]bool{}, stored: map[string]*iampb.Policy{}}
+	p := &policies{absent: map[string]bool{}, stored: map[string]*iampb.Policy{}}
 	for _, member := range seed.missing {
-		p.missing[member] = true
+		p.absent[member] = true
 	}
 	for _, s := range seed.policies {
 		if s.policy == nil {
@@ -89,7 +91,7 @@ func (p *policies) set(resource string, policy *iampb.Policy, mask []string) (*i
 		if err != nil {
 			return nil, err
 		}
-		if err := p.checkMembersExist(old.GetBindings(), bindings); err != nil {
+		if err := p.checkExist(resource, old.GetBindings(), bindings); err != nil {
 			return nil, err
 		}
 		next.Bindings = mergeBindings(bindings)
@@ -99,6 +101,33 @@ func (p *policies) set(resource string, policy *iampb.Policy, mask []string) (*i
 	}
 	p.put(resource, next)
 	return inVersion(next, policy.GetVersion()), nil
+}
+
+// forget takes the policy of what was deleted away.
+func (p *policies) forget(resource string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.stored, resource)
+}
+
+// rename has every policy name a member as one that was deleted, as it is now.
+func (p *policies) rename(member, as string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.absent[member] = true
+	for resource, policy := range p.stored {
+		next := proto.CloneOf(policy)
+		for _, b := range next.GetBindings() {
+			for i := range b.GetMembers() {
+				if b.Members[i] == member {
+					b.Members[i] = as
+				}
+			}
+		}
+		if !proto.Equal(policy, next) {
+			p.put(resource, next)
+		}
+	}
 }
 
 func (p *policies) current(resource string) *iampb.Policy {

@@ -119,13 +119,18 @@ func checkSize(policy *iampb.Policy) error {
 	return nil
 }
 
-// checkMembersExist refuses a member that does not exist and is not in the
-// policy already.
-func (p *policies) checkMembersExist(old, bindings []*iampb.Binding) error {
+// checkExist refuses a member or a custom role that does not exist and is not
+// in the policy already.
+func (p *policies) checkExist(resource string, old, bindings []*iampb.Binding) error {
 	for _, b := range bindings {
+		if !slices.ContainsFunc(old, func(o *iampb.Binding) bool { return o.GetRole() == b.GetRole() }) {
+			if err := p.role(b.GetRole(), resource); err != nil {
+				return err
+			}
+		}
 		for _, member := range b.GetMembers() {
 			held := slices.ContainsFunc(old, func(o *iampb.Binding) bool { return slices.Contains(o.GetMembers(), member) })
-			if p.missing[member] && !held {
+			if p.absent[member] && !held && !p.made(member) {
 				kind, name, _ := strings.Cut(member, ":")
 				return invalid("%s %s does not exist.", kindWord(kind), name)
 			}

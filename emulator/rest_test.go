@@ -63,6 +63,12 @@ func TestREST(t *testing.T) {
 		{"POST", "/v1/projects/app-one:getIamPolicy", `{"options":{"requestedPolicyVersion":3}}`, `"etag":"ACAB"`},
 		{"GET", "/v2/folders/222", "", `"lifecycleState":"ACTIVE"`},
 		{"GET", "/v1/organizations/333", "", `"name":"organizations/333"`},
+		{"GET", "/v2/projects/app-one/locations", "", `"locationId":"us-central1"`},
+		{"GET", "/v1beta2/projects/app-one/locations", "", `"name":"projects/app-one/locations/us-central1"`},
+		{"GET", "/v1beta2/projects/shared-images/locations/us-central1/repositories", "", `"name":"` + apps + `"`},
+		{"GET", "/v2/projects/app-one/locations/-/services", "", `"name":"projects/app-one/locations/us-central1/services/web"`},
+		{"GET", "/v2/projects/app-one/locations/us-central1/jobs", "", `"name":"projects/app-one/locations/us-central1/jobs/nightly"`},
+		{"GET", "/v2/projects/app-one/locations/us-central1/workerPools", "", `"name":"projects/app-one/locations/us-central1/workerPools/queue"`},
 		{"POST", "/v2/entries:write", `{"entries":[{"logName":"projects/app-one/logs/a","resource":{"type":"global"},"severity":"ERROR","textPayload":"x"}]}`, ``},
 		{"POST", "/v2/entries:list", `{"resourceNames":["projects/app-one"],"filter":"severity>=ERROR","orderBy":"timestamp desc"}`, `"textPayload":"x"`},
 	} {

@@ -22,8 +22,9 @@ const (
 // workerPools, serviceAccounts, missingMembers, caller, logs, latency and
 // faults; all may be left out. Whatever can have an allow policy may carry one. A project,
 // repository, secret or workload exists if it is in the seed, a folder or
-// organization also if it is named as a parent, and a service account unless
-// it is in missingMembers. The caller is the e-mail address that the audit log
+// organization also if it is named as a parent. A service account of one of the
+// projects exists if it is in the seed; any other, and what is given a role,
+// unless it is in missingMembers. More can be made later. The caller is the e-mail address that the audit log
 // has of everybody; without one it is pullfix@pullfix-local.iam.gserviceaccount.com.
 type Seed struct {
 	projects     []*project
@@ -31,6 +32,7 @@ type Seed struct {
 	repositories []*repository
 	secrets      []*secret
 	workloads    []string // names of services, jobs and worker pools
+	accounts     []string
 	policies     []seededPolicy
 	missing      []string
 	caller       string

@@ -154,6 +154,7 @@ func (r *seedReader) accounts(doc *seedDoc) error {
 		if err != nil {
 			return err
 		}
+		r.seed.accounts = append(r.seed.accounts, name)
 		if err := r.policy(name, a.doc.Policy); err != nil {
 			return err
 		}

@@ -4,10 +4,12 @@ import (
 	"cloud.google.com/go/artifactregistry/apiv1/artifactregistrypb"
 	"cloud.google.com/go/firestore/apiv1/firestorepb"
 	"cloud.google.com/go/iam/admin/apiv1/adminpb"
+	"cloud.google.com/go/iam/apiv1/iampb"
 	"cloud.google.com/go/logging/apiv2/loggingpb"
 	"cloud.google.com/go/resourcemanager/apiv3/resourcemanagerpb"
 	"cloud.google.com/go/run/apiv2/runpb"
 	"cloud.google.com/go/secretmanager/apiv1/secretmanagerpb"
+	"google.golang.org/genproto/googleapis/cloud/location"
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
@@ -19,12 +21,14 @@ func register(s *grpc.Server, world *catalog, policies *policies, logs *logs, do
 	var (
 		registry      = &registryServer{policyServer: iam(world.repositoryName), world: world}
 		secrets       = &secretServer{policyServer: iam(world.secretName), world: world}
-		services      = &serviceServer{policyServer: iam(world.workloadName(serviceForm, "SERVICE"))}
-		jobs          = &jobServer{policyServer: iam(world.workloadName(jobForm, "JOB"))}
-		workerPools   = &workerPoolServer{policyServer: iam(world.workloadName(workerPoolForm, "WORKERPOOL"))}
-		accounts      = &accountServer{policyServer: iam(world.accountName)}
+		services      = &serviceServer{policyServer: iam(world.workloadName(serviceForm, "SERVICE")), world: world}
+		jobs          = &jobServer{policyServer: iam(world.workloadName(jobForm, "JOB")), world: world}
+		workerPools   = &workerPoolServer{policyServer: iam(world.workloadName(workerPoolForm, "WORKERPOOL")), world: world}
+		accounts      = &accountServer{policyServer: iam(world.accountName), world: world}
 		projects      = &projectServer{policyServer: iam(world.projectName), world: world}
 		folders       = &folderServer{policyServer: iam(world.parentName("folders")), world: world}
+		locations     = &locationServer{world: world}
+		made          = iam(world.madeName)
 		organizations = &organizationServer{policyServer: iam(world.parentName("organizations"))}
 	)
 	artifactregistrypb.RegisterArtifactRegistryServer(s, registry)
@@ -38,6 +42,8 @@ func register(s *grpc.Server, world *catalog, policies *policies, logs *logs, do
 	resourcemanagerpb.RegisterOrganizationsServer(s, organizations)
 	loggingpb.RegisterLoggingServiceV2Server(s, logs)
 	firestorepb.RegisterFirestoreServer(s, documents)
+	iampb.RegisterIAMPolicyServer(s, made)
+	location.RegisterLocationsServer(s, locations)
 	return map[protoreflect.FullName]any{
 		"google.devtools.artifactregistry.v1.ArtifactRegistry": registry,
 		"google.cloud.secretmanager.v1.SecretManagerService":   secrets,
@@ -50,5 +56,7 @@ func register(s *grpc.Server, world *catalog, policies *policies, logs *logs, do
 		"google.cloud.resourcemanager.v3.Organizations":        organizations,
 		"google.logging.v2.LoggingServiceV2":                   logs,
 		"google.firestore.v1.Firestore":                        documents,
+		"google.iam.v1.IAMPolicy":                              made,
+		"google.cloud.location.Locations":                      locations,
 	}
 }
