@@ -19,6 +19,7 @@ const (
 	TriggerAccount   = "pullfix-trigger"       // may call the function
 	BuildAccount     = "pullfix-build"         // builds it
 	Topic            = "pullfix"               // of log entries
+	Subscription     = "pullfix"               // of the topic, where the function has no trigger of Eventarc
 	DeadLetters      = "pullfix-dead-letters"  // topic and subscription of what was given up
 	Sink             = "pullfix"               // from a project, folder or organisation to the topic
 	RecordSink       = "pullfix-record"        // from the log of the project to the bucket
@@ -38,7 +39,7 @@ const (
 	RoleGrantRun        = "pullfixGrantRun"        // on each service, job or worker pool
 )
 
-//go:embed roles/*.yaml apis.txt
+//go:embed roles/*.yaml apis.txt build-roles.txt
 var files embed.FS
 
 // Role is a custom role, as in the files that gcloud iam roles create takes
@@ -70,6 +71,10 @@ func Roles() []Role {
 
 // APIs returns the services that must be enabled in the project of pullfix.
 func APIs() []string { return strings.Fields(string(text("apis.txt"))) }
+
+// BuildRoles returns the roles that the build account has on the project of
+// pullfix (https://cloud.google.com/functions/docs/securing/build-custom-sa).
+func BuildRoles() []string { return strings.Fields(string(text("build-roles.txt"))) }
 
 func text(name string) []byte {
 	b, err := files.ReadFile(name)

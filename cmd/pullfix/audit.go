@@ -18,7 +18,6 @@ import (
 
 	"github.com/pullfix/pullfix/audit"
 	"github.com/pullfix/pullfix/iam"
-	"github.com/pullfix/pullfix/rules"
 )
 
 func newAudit() *cobra.Command {
@@ -93,10 +92,8 @@ func (q *recordQuery) parse(now time.Time) (err error) {
 	}
 	return errors.Join(
 		knownWord("--kind", q.query.Kind, iam.KindNames()),
-		knownWord("--verdict", q.query.Verdict, []string{rules.Alert.String(), rules.Grant.String(), rules.Ignore.String()}),
-		knownWord("--outcome", q.query.Outcome, []string{
-			audit.OutcomeApplied, audit.OutcomeAlreadyHeld, audit.OutcomeObserved, audit.OutcomeRefused, audit.OutcomeFailed, audit.OutcomeUndone,
-		}),
+		knownWord("--verdict", q.query.Verdict, recordVerdicts()),
+		knownWord("--outcome", q.query.Outcome, recordOutcomes()),
 	)
 }
 

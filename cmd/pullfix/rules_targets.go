@@ -22,6 +22,8 @@ func newRulesTargets() *cobra.Command {
 		Long: `List what the account of pullfix needs rights on, because a rule of a policy file
 (rules.yaml where none is named) names it, one a line:
 
+  project NAME            it must be able to read there what its checks look at: an
+                          allow, whatever its mode, names something in it
   repository, secret,     whose policy it must be able to change: rules with mode
   service, job or         enforce allow grants there, and no rule denies all of
   worker-pool NAME        them. "*" in a name stands for any text in its segment
@@ -66,6 +68,9 @@ func listTargets(out io.Writer, policy *rules.Policy) error {
 	for _, t := range policy.Targets() {
 		fmt.Fprintln(&text, targetWords[t.Type], t)
 	}
+	for _, name := range checkedProjects(policy) {
+		fmt.Fprintln(&text, "project", name)
+	}
 	for _, name := range channelSecrets(policy) {
 		fmt.Fprintln(&text, "channel-secret", name)
 	}
@@ -74,6 +79,15 @@ func listTargets(out io.Writer, policy *rules.Policy) error {
 	}
 	_, err := io.WriteString(out, text.String())
 	return err
+}
+
+func checkedProjects(policy *rules.Policy) []string {
+	var names []string
+	for _, w := range policy.Waits() {
+		names = append(names, "projects/"+w.Project)
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
 }
 
 // channelSecrets are those that are not in the environment, without their
