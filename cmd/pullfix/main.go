@@ -53,10 +53,14 @@ func newRoot() *cobra.Command {
 
 Exit status: 0 done or found, 1 nothing recognised, nothing to undo or a test
 failed, 2 bad usage or bad input.`,
+		Version:       thisBuild().Version,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
-	root.AddCommand(newDemo(), newServe(), newEmulator(), newExplain(), newRules(), newNotify(), newUndo(), newPause(), newRearm(), newAudit())
+	root.SetVersionTemplate("pullfix {{.Version}}\n")
+	root.AddCommand(newDemo(), newServe(), newEmulator(), newExplain(), newRules(), newNotify(), newUndo(), newPause(), newRearm(), newAudit(),
+		newSinkFilter(), newVersion(), newDoctor(), newDeadLetters())
+	complete(root)
 	return root
 }
 

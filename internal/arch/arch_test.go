@@ -17,7 +17,9 @@ var mayImport = map[string][]string{
 	"notify":    {"iam"},
 	"audit":     {"iam"},
 	"ledger":    {"iam", "internal/combine", "internal/retry"},
-	"emulator":  {"iam"},
+	"emulator":  {"emulator/admin", "iam"},
+
+	"emulator/admin": {},
 
 	"emulator/emulatortest": {"emulator", "iam"},
 
@@ -39,8 +41,12 @@ var mayImport = map[string][]string{
 	"internal/report/lines": {"audit"},
 	"internal/report/page":  {"audit", "internal/report", "internal/report/lines"},
 
-	"deploy":          {"iam"},
-	"internal/doctor": {"audit", "deploy", "iam", "rules"},
+	"deploy":            {"iam"},
+	"deploy/scripttest": {},
+	"terraform":         {},
+	"internal/rest":     {},
+	"internal/letters":  {"internal/rest"},
+	"internal/doctor":   {"audit", "deploy", "iam", "internal/letters", "internal/rest", "rules"},
 
 	"docs": {
 		"audit", "iam", "internal/brief/samples", "internal/channels", "internal/report", "internal/retry", "internal/ruling", "notify", "parse",
