@@ -15,6 +15,7 @@ type recipe struct {
 	gcloud   string // command words before the resource
 	located  string // flag that carries the location
 	byName   bool   // gcloud takes the project in a flag rather than in the name
+	asks     bool   // gcloud asks for a condition where the policy holds one, unless it is told that there is to be none
 	resource string // Terraform type
 	argument string // Terraform argument that names the resource
 }
@@ -25,15 +26,16 @@ var recipes = map[iam.ResourceType]recipe{
 		resource: "google_artifact_registry_repository_iam_member", argument: "repository",
 	},
 	iam.SecretType: {
-		gcloud: "secrets", located: "--location", byName: true,
+		gcloud: "secrets", located: "--location", byName: true, asks: true,
 		resource: "google_secret_manager_secret_iam_member", argument: "secret_id",
 		regional: "google_secret_manager_regional_secret_iam_member",
 	},
 	iam.ServiceType: {
-		gcloud: "run services", located: "--region", byName: true,
+		gcloud: "run services", located: "--region", byName: true, asks: true,
 		resource: "google_cloud_run_v2_service_iam_member", argument: "name",
 	},
 	iam.JobType: {
+		// gcloud has no --condition for jobs.
 		gcloud: "run jobs", located: "--region", byName: true,
 		resource: "google_cloud_run_v2_job_iam_member", argument: "name",
 	},
@@ -42,11 +44,11 @@ var recipes = map[iam.ResourceType]recipe{
 		resource: "google_cloud_run_v2_worker_pool_iam_member", argument: "name",
 	},
 	iam.ServiceAccountType: {
-		gcloud: "iam service-accounts", byName: true,
+		gcloud: "iam service-accounts", byName: true, asks: true,
 		resource: "google_service_account_iam_member", argument: "service_account_id",
 	},
 	iam.ProjectType: {
-		gcloud:   "projects",
+		gcloud: "projects", asks: true,
 		resource: "google_project_iam_member",
 	},
 }
@@ -84,15 +86,11 @@ func (r recipe) command(b iam.Binding, member string) string {
 		fmt.Fprintf(&s, " \\\n  %s=%s", r.located, location)
 	}
 	fmt.Fprintf(&s, " \\\n  --member=%s \\\n  --role=%s", member, b.Role)
-	if r.conditional() {
+	if r.asks {
 		s.WriteString(" \\\n  --condition=None")
 	}
 	return s.String()
 }
-
-// conditional reports whether gcloud would stop and ask for a condition where
-// the policy already holds one.
-func (r recipe) conditional() bool { return r.gcloud != "artifacts repositories" }
 
 func (r recipe) block(b iam.Binding) string {
 	var s strings.Builder
