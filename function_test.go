@@ -47,7 +47,7 @@ func TestStories(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			got := play(t, story)
+			got := newStage(t, story).play(t, story)
 			if *update {
 				if err := os.WriteFile(file, txtar.Format(got), 0o600); err != nil {
 					t.Fatal(err)
@@ -143,9 +143,8 @@ func stageWith(t testing.TB, story *txtar.Archive, cloud *emulator.Cloud, addres
 var expected = []string{"answers", "records", "policies changed", "slack told", "logged"}
 
 // play returns the story with what came of it in place of what it expects.
-func play(t *testing.T, story *txtar.Archive) *txtar.Archive {
+func (s *stage) play(t *testing.T, story *txtar.Archive) *txtar.Archive {
 	t.Helper()
-	s := newStage(t, story)
 	before := policyText(s.cloud)
 	got := &txtar.Archive{Comment: story.Comment}
 	var answers strings.Builder
