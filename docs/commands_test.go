@@ -17,7 +17,7 @@ import (
 )
 
 // programs are what the commands on the pages may need.
-var programs = []string{"base64", "cat", "curl", "docker", "export", "gcloud", "git", "go", "jq", "pullfix", "test", "tr"}
+var programs = []string{deployScript, "base64", "cat", "curl", "docker", "export", "gcloud", "git", "go", "jq", "pullfix", "sed", "test", "tr"}
 
 // command is one call of a program in a fence of shell.
 type command struct {
@@ -107,24 +107,29 @@ func TestShellParses(t *testing.T) {
 
 // cli is the command line of pullfix: subcommands and their flags.
 var cli = map[string][]string{
-	"demo":           {"format"},
-	"serve":          {"port", "emulator", "emulator-port", "seed", "rules"},
-	"emulator":       {"port", "seed"},
-	"explain":        {"format", "rules"},
-	"rules check":    {"format"},
-	"rules test":     {"format", "update"},
-	"rules explain":  {"above", "all", "format", "number", "rules"},
-	"rules diff":     {"above", "format", "number"},
-	"rules targets":  {"among"},
-	"notify preview": {"channel", "format", "kind", "output", "rules", "tone"},
-	"notify test":    {"channel", "kind", "rules", "tone"},
-	"audit list":     {"file", "format", "from", "kind", "outcome", "principal", "project", "repository", "rule", "to", "verdict", "view"},
-	"audit report":   {"file", "format", "from", "kind", "output", "principal", "project", "repository", "rule", "to", "view"},
-	"audit show":     {"file", "format", "view"},
-	"audit verify":   {"account", "activity", "chain", "file", "format", "from", "grace", "projects", "rules", "window", "view"},
-	"undo":           {"file", "dry-run", "reason"},
-	"pause":          {"reason"},
-	"rearm":          {"reason"},
+	"demo":                {"format"},
+	"serve":               {"port", "emulator", "emulator-port", "seed", "rules"},
+	"emulator":            {"port", "seed"},
+	"explain":             {"format", "rules"},
+	"rules check":         {"format"},
+	"rules test":          {"format", "update"},
+	"rules explain":       {"above", "all", "format", "number", "rules"},
+	"rules diff":          {"above", "format", "number"},
+	"rules targets":       {"among"},
+	"notify preview":      {"channel", "format", "kind", "output", "rules", "tone"},
+	"notify test":         {"channel", "kind", "rules", "tone"},
+	"audit list":          {"file", "format", "from", "kind", "outcome", "principal", "project", "repository", "rule", "to", "verdict", "view"},
+	"audit report":        {"file", "format", "from", "kind", "output", "principal", "project", "repository", "rule", "to", "view"},
+	"audit show":          {"file", "format", "view"},
+	"audit verify":        {"account", "activity", "chain", "file", "format", "from", "grace", "projects", "rules", "window", "view"},
+	"dead-letters list":   {"format", "limit"},
+	"dead-letters replay": {"dry-run", "format", "limit"},
+	"doctor": {
+		"end-to-end", "format", "organization", "project", "region", "resource", "retention-days", "rules", "source", "timeout",
+	},
+	"undo":  {"file", "dry-run", "reason"},
+	"pause": {"reason"},
+	"rearm": {"reason"},
 }
 
 func TestPullfixCommandsExist(t *testing.T) {
@@ -147,6 +152,26 @@ func TestPullfixCommandsExist(t *testing.T) {
 			name, isFlag := strings.CutPrefix(arg, "--")
 			if name, _, _ = strings.Cut(name, "="); isFlag && !slices.Contains(flags, name) {
 				t.Errorf("%s: pullfix has no --%s there: want one of %q", c.at, name, flags)
+			}
+		}
+	}
+}
+
+const deployScript = "./deploy.sh"
+
+// TestDeployFlagsExist wants every flag of the script to be in its help.
+func TestDeployFlagsExist(t *testing.T) {
+	script, err := os.ReadFile("../deploy.sh")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range commands(t) {
+		if c.args[0] != deployScript {
+			continue
+		}
+		for _, arg := range c.args[1:] {
+			if name, _, _ := strings.Cut(arg, "="); strings.HasPrefix(name, "-") && !bytes.Contains(script, []byte("\n  "+name+" ")) {
+				t.Errorf("%s: %s has no %s", c.at, deployScript, name)
 			}
 		}
 	}

@@ -93,8 +93,9 @@ func TestTerraformParses(t *testing.T) {
 			}
 			body, _ := file.Body.(*hclsyntax.Body)
 			for _, block := range body.Blocks {
-				if block.Type != "resource" || len(block.Labels) != 2 || !strings.HasPrefix(block.Labels[0], "google_") {
-					t.Errorf("%s: got %s %q, want a resource of the google provider and its name", block.Range(), block.Type, block.Labels)
+				resource := block.Type == "resource" && len(block.Labels) == 2 && strings.HasPrefix(block.Labels[0], "google_")
+				if !resource && block.Type != "module" {
+					t.Errorf("%s: got %s %q, want a resource of the google provider and its name, or a module", block.Range(), block.Type, block.Labels)
 				}
 			}
 			for name, attribute := range body.Attributes {

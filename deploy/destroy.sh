@@ -1,0 +1,105 @@
+# shellcheck shell=bash disable=SC2034,SC2154 # the parts of deploy.sh share its variables
+# How deploy.sh removes what it made: what pullfix may do first, what it is last.
+
+destroy() {
+  local place unused=1
+  confirm
+  step 'What pullfix may do'
+  for place in $(everywhere); do
+    leave "$place"
+  done
+  while read -r place; do
+    [[ -z $place ]] || unbind "$place" roles/secretmanager.secretAccessor "$self"
+  done <<<"$channel_secrets"
+  has_role pullfixRecord "projects/$project" && unbind "projects/$project" "$role" "$self"
+  while read -r place; do
+    unbind "projects/$project" "$place" "$builder"
+  done <"$here/deploy/build-roles.txt"
+
+  step 'What pullfix is'
+  for place in $(everywhere); do
+    gone "the sink pullfix of $place" gcloud logging sinks VERB pullfix "$(parent_flag "$place")"
+  done
+  gone 'the function pullfix' gcloud functions VERB pullfix --region="$region" --project="$project"
+  gone 'the subscription pullfix-dead-letters' gcloud pubsub subscriptions VERB pullfix-dead-letters --project="$project"
+  gone 'the topic pullfix-dead-letters' gcloud pubsub topics VERB pullfix-dead-letters --project="$project"
+  gone 'the topic pullfix' gcloud pubsub topics VERB pullfix --project="$project"
+  for place in "$self" "$trigger" "$builder"; do
+    gone "the account ${place#*:}" gcloud iam service-accounts VERB "${place#*:}" --project="$project"
+  done
+  if [[ -n $organization ]]; then
+    roles_gone "organizations/$organization"
+  else
+    for place in "projects/$project" $(everywhere); do
+      [[ $place != projects/* ]] || roles_gone "$place"
+    done
+  fi
+  gone 'the secret pullfix-slack' gcloud secrets VERB pullfix-slack --project="$project"
+  gone 'the secret pullfix-smtp-password' gcloud secrets VERB pullfix-smtp-password --project="$project"
+  step 'What stays'
+  kept
+}
+
+# everywhere prints all places where pullfix may hold a role or have a sink.
+everywhere() {
+  { printf '%s\n' ${sources[@]+"${sources[@]}"} ${former[@]+"${former[@]}"} && places; } | grep . | sort -u
+}
+
+# leave PLACE takes all of pullfix's own roles away there.
+leave() {
+  local kind id
+  if [[ $1 == projects/* ]]; then
+    for kind in $kinds; do
+      has_role "$(role_of "$kind")" "$1" || continue
+      listed "$kind" "$1"
+      while read -r id; do
+        [[ -z $id ]] || unbind "$id" "$role" "$self"
+      done <<<"$answer"
+    done
+  fi
+  for id in pullfixCheck pullfixFolders; do
+    has_role "$id" "$1" && unbind "$1" "$role" "$self"
+  done
+  return 0
+}
+
+# gone WHAT CMD… deletes what is there; VERB stands for describe and for delete.
+gone() {
+  local what=$1
+  shift
+  if found "$what" "${@/#VERB/describe}" --format='value(name)'; then
+    remove "$what" "${@/#VERB/delete}"
+  else
+    say "$what" 'is not there'
+  fi
+}
+
+roles_gone() {
+  local file id
+  for file in "$here"/deploy/roles/*.yaml; do
+    id=${file##*/}
+    id=${id%.yaml}
+    has_role "$id" "$1" || continue
+    remove "the role $role" gcloud iam roles delete "$id" "$(parent_flag "$1")"
+  done
+}
+
+kept() {
+  printf 'The record: the log bucket pullfix-record and the sink pullfix-record of %s.\n' "$project"
+  printf 'The ledger: the default Firestore database of %s, and what is in it.\n' "$project"
+  printf 'The enabled services, and the grants that pullfix made for others: pullfix undo takes one back.\n'
+}
+
+confirm() {
+  local word=''
+  [[ -z $yes ]] || return 0
+  printf 'This removes pullfix from %s: the function, its accounts, topics and secrets, and what its accounts may do in:\n' "$project"
+  everywhere | sed 's/^/  /'
+  printf 'It also removes the custom roles pullfix... of %s: a second pullfix there uses the same ones.\n' \
+    "${organization:+organizations/}${organization:-these projects}"
+  printf 'These stay.\n'
+  kept
+  printf 'Type the name of the project to go on: '
+  read -r word || true
+  [[ $word == "$project" ]] || fail "nothing was removed: you did not type $project (or use --yes)"
+}
