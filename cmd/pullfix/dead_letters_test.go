@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"regexp"
 	"strings"
 	"testing"
@@ -114,5 +115,19 @@ func TestDeadLettersAreNotThere(t *testing.T) {
 	status, out, errs := d.pullfix("dead-letters", "replay")
 	if status != exitUsage || out != "" || !strings.HasPrefix(errs, "pullfix: dead-letters: pull from projects/ops/subscriptions/pullfix-dead-letters: ") {
 		t.Errorf("got %d, %s%s", status, out, errs)
+	}
+}
+
+// While Pub/Sub cannot say what waits, nothing is said about it.
+func TestDeadLettersAreNotKnown(t *testing.T) {
+	t.Parallel()
+	busy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) }))
+	t.Cleanup(busy.Close)
+	d := &doctored{T: t, dir: t.TempDir(), address: strings.TrimPrefix(busy.URL, "http://")}
+	for _, verb := range []string{"list", "replay"} {
+		status, out, errs := d.pullfix("dead-letters", verb)
+		if status != exitUsage || out != "" || !strings.Contains(errs, "pubsub.googleapis.com answers 503: ") {
+			t.Errorf("%s: got %d, %s%s", verb, status, out, errs)
+		}
 	}
 }

@@ -6,6 +6,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/pullfix/pullfix/deploy"
 )
 
 // breakage is one thing that somebody changed in a deployment that was well.
@@ -18,12 +20,19 @@ type breakage struct {
 }
 
 const (
-	redeploys = `source=$(mktemp -d) && deploy/stage.sh rules.yaml "$source" && gcloud functions deploy pullfix --gen2 --project=ops --region=us-central1 ` +
-		`--build-service-account=projects/ops/serviceAccounts/pullfix-build@ops.iam.gserviceaccount.com `
+	stages  = `source=$(mktemp -d) && deploy/stage.sh rules.yaml "$source" && `
+	removes = "gcloud functions delete pullfix --gen2 --project=ops --region=us-central1 --quiet"
+	deploys = `gcloud functions deploy pullfix --gen2 --project=ops --region=us-central1 ` +
+		`--build-service-account=projects/ops/serviceAccounts/pullfix-build@ops.iam.gserviceaccount.com --remove-labels=pullfix_digest `
+	redeploys = stages + deploys
+	wholly    = "--runtime=go126 --entry-point=pullfix --trigger-topic=pullfix --retry --run-service-account=pullfix@ops.iam.gserviceaccount.com " +
+		"--trigger-service-account=pullfix-trigger@ops.iam.gserviceaccount.com --ingress-settings=internal-only --no-allow-unauthenticated --concurrency=10 " +
+		"--timeout=120s --max-instances=3 --cpu=1 --memory=256Mi "
 	fromStage = ` --source="$source"`
 	readsIn   = "--project=ops --data-file=-"
 	newFilter = `--log-filter="$(pullfix sink-filter --account pullfix@ops.iam.gserviceaccount.com)"`
 	siteRepo  = "projects/shared/locations/us-central1/repositories/apps"
+	siteOther = "projects/shared/locations/us-central1/repositories/other"
 	triggerAs = "serviceAccount:pullfix-trigger@ops.iam.gserviceaccount.com"
 	writerAs  = "serviceAccount:service-111111111111@gcp-sa-logging.iam.gserviceaccount.com"
 )
@@ -85,6 +94,27 @@ var breakages = map[string]breakage{
 		func(s *site) { s.bind("projects/ops/topics/pullfix", publisher, "allAuthenticatedUsers") }, "topic-publishers",
 		"gcloud pubsub topics remove-iam-policy-binding pullfix --project=ops --member=allAuthenticatedUsers --role=roles/pubsub.publisher", "", false,
 	},
+	"a sink of somebody else may publish": {
+		func(s *site) {
+			s.bind("projects/ops/topics/pullfix", publisher, "serviceAccount:service-666666666666@gcp-sa-logging.iam.gserviceaccount.com")
+		}, "topic-publishers",
+		"gcloud pubsub topics remove-iam-policy-binding pullfix --project=ops " +
+			"--member=serviceAccount:service-666666666666@gcp-sa-logging.iam.gserviceaccount.com --role=roles/pubsub.publisher", "", false,
+	},
+	"an account may change the whole project": {
+		func(s *site) {
+			for _, m := range []string{"user:ann@example.com", "serviceAccount:900000000009@cloudservices.gserviceaccount.com", "serviceAccount:900000000009-compute@developer.gserviceaccount.com"} {
+				s.bind("projects/ops", "roles/editor", m)
+			}
+		}, "topic-publishers",
+		"gcloud projects remove-iam-policy-binding ops --member=serviceAccount:900000000009-compute@developer.gserviceaccount.com --role=roles/editor --condition=None", "", false,
+	},
+	"an account may publish in the whole project": {
+		func(s *site) {
+			s.bind("projects/ops", publisher, "serviceAccount:900000000009-compute@developer.gserviceaccount.com")
+		}, "topic-publishers",
+		"gcloud projects remove-iam-policy-binding ops --member=serviceAccount:900000000009-compute@developer.gserviceaccount.com --role=roles/pubsub.publisher --condition=None", "", false,
+	},
 	"the function does not retry": {
 		func(s *site) { s.setFunction(doc{"eventTrigger": doc{"retryPolicy": "RETRY_POLICY_DO_NOT_RETRY"}}) }, "function",
 		redeploys + "--retry" + fromStage, "", false,
@@ -106,6 +136,12 @@ var breakages = map[string]breakage{
 		}, "environment",
 		redeploys + "--remove-env-vars=PULLFIX_LEDGER" + fromStage, "", false,
 	},
+	"everything is only observed": {
+		func(s *site) {
+			s.setFunction(doc{"serviceConfig": doc{"environmentVariables": doc{"PULLFIX_PROJECT": "ops", "PULLFIX_MODE": "observe"}}})
+		}, "environment",
+		redeploys + "--remove-env-vars=PULLFIX_MODE" + fromStage, "", false,
+	},
 	"nobody may call": {
 		func(s *site) { s.unbind("projects/ops/locations/us-central1/services/pullfix", invoker) }, "invoker",
 		"gcloud run services add-iam-policy-binding pullfix --region=us-central1 --project=ops --member=" + triggerAs + " --role=roles/run.invoker --condition=None", "", false,
@@ -119,6 +155,15 @@ var breakages = map[string]breakage{
 			s.patch("v1/"+s.subscription(), "subscription", doc{"deadLetterPolicy": nil, "ackDeadlineSeconds": 10})
 		}, "delivery",
 		"gcloud pubsub subscriptions update SUBSCRIPTION --project=ops --dead-letter-topic=pullfix-dead-letters --max-delivery-attempts=50 --ack-deadline=600", "", false,
+	},
+	"the topic is made anew, and the subscription is of the old one": {
+		func(s *site) {
+			s.delete("v1/projects/ops/topics/pullfix")
+			s.call("PUT", "v1/projects/ops/topics/pullfix", doc{})
+			s.bind("projects/ops/topics/pullfix", publisher, writerAs)
+		}, "delivery",
+		stages + removes + " && " + deploys + wholly +
+			"'--set-env-vars=^|^PULLFIX_PROJECT=ops|PULLFIX_SLACK=projects/ops/secrets/pullfix-slack/versions/latest'" + fromStage, "", true,
 	},
 	"the agent may not give up": {
 		func(s *site) { s.unbind(s.subscription(), "roles/pubsub.subscriber") }, "delivery-subscriber",
@@ -143,6 +188,14 @@ var breakages = map[string]breakage{
 			s.patch("v2/projects/ops/locations/global/buckets/pullfix-record", "", doc{"retentionDays": 30})
 		}, "record-bucket",
 		"gcloud logging buckets update pullfix-record --location=global --project=ops --retention-days=400", "", false,
+	},
+	"the record may not go to another project": {
+		func(s *site) {
+			s.call("POST", "v2/projects/shared/locations/global/buckets?bucketId=kept", doc{"retentionDays": 400})
+			s.patch("v2/projects/ops/sinks/pullfix-record", "", doc{"destination": "logging.googleapis.com/projects/shared/locations/global/buckets/kept"})
+		}, "record-writer",
+		"gcloud projects add-iam-policy-binding shared --member=serviceAccount:service-900000000009@gcp-sa-logging.iam.gserviceaccount.com --role=roles/logging.bucketWriter " +
+			`'--condition=title=pullfix-record,expression=resource.name.endsWith('\''locations/global/buckets/kept'\'')'`, "", false,
 	},
 	"a role permits more": {
 		func(s *site) {
@@ -170,6 +223,17 @@ var breakages = map[string]breakage{
 	"a role too much of the trigger": {
 		func(s *site) { s.bind("projects/ops", "roles/editor", triggerAs) }, "bindings projects/ops",
 		"gcloud projects remove-iam-policy-binding ops --member=" + triggerAs + " --role=roles/editor --condition=None", "", false,
+	},
+	"a role is left on a repository": {
+		func(s *site) { s.may(siteOther, "projects/shared", deploy.RoleGrantRepository) }, "uncovered projects/shared",
+		"gcloud artifacts repositories remove-iam-policy-binding other --location=us-central1 --project=shared --member=" + account + " --role=projects/shared/roles/pullfixGrantRepository", "", false,
+	},
+	"a role is left on a secret of a source": {
+		func(s *site) {
+			s.call("POST", "v1/projects/app-one/secrets?secretId=old", doc{"replication": doc{"automatic": doc{}}})
+			s.may("projects/app-one/secrets/old", "projects/app-one", deploy.RoleGrantSecret)
+		}, "uncovered projects/app-one",
+		"gcloud secrets remove-iam-policy-binding old --project=app-one --member=" + account + " --role=projects/app-one/roles/pullfixGrantSecret --condition=None", "", false,
 	},
 	"a secret is gone": {
 		func(s *site) { s.delete("v1/projects/ops/secrets/pullfix-slack") }, "secret projects/ops/secrets/pullfix-slack/versions/latest",

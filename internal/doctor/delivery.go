@@ -62,10 +62,16 @@ func (k *desk) lookAtDelivery(ctx context.Context) []Result {
 	}
 	s, err := k.subscription(ctx, from.name)
 	switch {
-	case rest.Missing(err):
+	case rest.Missing(err) && from.endpoint != "":
 		return []Result{missing(k.resubscribe(from), "the subscription %s is not there", from.name)}
+	case rest.Missing(err):
+		return []Result{k.attach(ctx, from, "the subscription %s is not there", from.name)}
 	case err != nil:
 		return []Result{Unseen(err, "pubsub.subscriptions.get")}
+	case s.Detached:
+		return []Result{k.attach(ctx, from, "the subscription is detached: nothing arrives")}
+	case s.Topic != k.name("topics/"+deploy.Topic):
+		return []Result{k.attach(ctx, from, "the subscription is of the topic %q, want %q: nothing arrives, and what waits in it is lost with it", s.Topic, k.name("topics/"+deploy.Topic))}
 	}
 	var d differences
 	if from.endpoint != "" {
@@ -111,13 +117,25 @@ func (k *desk) compareRetries(d *differences, s *pubsub.Subscription) {
 	d.want("the longest backoff", again.MaximumBackoff, maxBackoff, backoffFlags...)
 }
 
-// resubscribe is the command that makes the subscription.
+// resubscribe is the command that makes the subscription of the function's own.
 func (k *desk) resubscribe(from source) string {
-	if from.endpoint == "" {
-		return k.redeploy(append(slices.Clone(topicFlags), k.triggerFlag())...)
-	}
 	return gcloud(slices.Concat([]string{"pubsub", "subscriptions", "create", from.id(), k.in(), "--topic=" + deploy.Topic, "--expiration-period=never"},
 		k.pushFlags(from), deadFlags, []string{ackFlag}, backoffFlags)...)
+}
+
+// attach is the way to mend a subscription that is of no topic, or of another, or
+// gone: none can be given a topic. Eventarc makes its own with a trigger, which is
+// sure to be made where the function is made.
+func (k *desk) attach(ctx context.Context, from source, format string, args ...any) Result {
+	if from.endpoint != "" {
+		again := gcloud("pubsub", "subscriptions", "delete", from.id(), k.in()) + " && " + k.resubscribe(from)
+		return missing(again, format, args...)
+	}
+	f, err := k.deployed(ctx)
+	if err != nil {
+		return Unseen(err, "cloudfunctions.functions.get")
+	}
+	return k.anew(f, format, args...)
 }
 
 // lookAtSubscriber looks whether what is given up can be taken out of the

@@ -87,6 +87,7 @@ func Checks(ctx context.Context, cloud *rest.Client, d Deployment) []Check {
 	checks = append(checks, k.secretChecks()...)
 	checks = append(checks, k.roles()...)
 	checks = append(checks, k.bindings()...)
+	checks = append(checks, k.uncovered()...)
 	return append(checks, k.auditLogs()...)
 }
 

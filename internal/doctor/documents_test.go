@@ -171,12 +171,75 @@ func TestLooks(t *testing.T) {
 		"function is newer": {docs: map[string]string{functionPath: edited(goodFunction, "go126", "go127")}, find: "function", status: OK},
 		"function of the first generation": {
 			docs: map[string]string{functionPath: edited(goodFunction, "GEN_2", "GEN_1")}, find: "function", status: Fail, reason: "GEN_1",
+			command: stages + "gcloud functions delete pullfix --no-gen2 --project=ops --region=us-central1 --quiet && " + deploys + wholly,
 		},
 		"function of another topic, with a secret": {
 			docs: map[string]string{functionPath: edited(edited(goodFunction, "topics/pullfix", "topics/other"), `{"PULLFIX_PROJECT": "ops"}`,
 				`{"PULLFIX_PROJECT": "ops", "PULLFIX_SLACK": "https://hooks.example.com/hunter2", "PULLFIX_SMTP_PASSWORD": "projects/ops/secrets/s/versions/1"}`)},
+			find: "function", status: Fail, reason: `the topic is "projects/ops/topics/other", want "projects/ops/topics/pullfix"; note the values for which VALUE stands, then delete it with ` + removes + ", then deploy",
+			command: stages + deploys + wholly + `'--set-env-vars=^|^PULLFIX_PROJECT=ops|PULLFIX_SLACK=VALUE|PULLFIX_SMTP_PASSWORD=projects/ops/secrets/s/versions/1' `,
+		},
+		"function of another topic, without a secret": {
+			docs: map[string]string{functionPath: edited(edited(goodFunction, "topics/pullfix", "topics/other"), `{"PULLFIX_PROJECT": "ops"}`,
+				`{"PULLFIX_PROJECT": "ops", "PULLFIX_SMTP": "smtp://pullfix@smtp.example.com:587", "PULLFIX_SMTP_PASSWORD": "projects/ops/secrets/s/versions/1"},
+				"secretEnvironmentVariables": [{"key": "PULLFIX_SLACK", "projectId": "ops", "secret": "t", "version": "latest"}]`)},
 			find: "function", status: Fail, reason: `the topic is "projects/ops/topics/other"`,
-			command: `'--set-env-vars=^|^PULLFIX_PROJECT=ops|PULLFIX_SLACK=VALUE|PULLFIX_SMTP_PASSWORD=projects/ops/secrets/s/versions/1' `,
+			command: stages + removes + " && " + deploys + wholly +
+				`'--set-env-vars=^|^PULLFIX_PROJECT=ops|PULLFIX_SMTP=smtp://pullfix@smtp.example.com:587|PULLFIX_SMTP_PASSWORD=projects/ops/secrets/s/versions/1' ` +
+				"--set-secrets=PULLFIX_SLACK=projects/ops/secrets/t/versions/latest ",
+		},
+		"function of another topic, with a password in an address": {
+			docs: map[string]string{functionPath: edited(edited(goodFunction, "topics/pullfix", "topics/other"), `{"PULLFIX_PROJECT": "ops"}`,
+				`{"PULLFIX_PROJECT": "ops", "PULLFIX_SMTP": "smtp://pullfix:hunter2@smtp.example.com:587"}`)},
+			find: "function", status: Fail, reason: "note the values", command: stages + deploys + wholly + `'--set-env-vars=^|^PULLFIX_PROJECT=ops|PULLFIX_SMTP=VALUE' `,
+		},
+		"subscription is detached": {
+			docs: map[string]string{
+				functionPath: goodFunction, "v1/projects/ops/locations/us-central1/triggers/t": `{"transport": {"pubsub": {"subscription": "projects/ops/subscriptions/s"}}}`,
+				"v1/projects/ops/subscriptions/s": `{"topic": "projects/ops/topics/pullfix", "detached": true}`,
+			}, find: "delivery", status: Fail, reason: "the subscription is detached", command: stages + removes + " && " + deploys,
+		},
+		"subscription of the trigger is gone": {
+			docs: map[string]string{
+				functionPath: goodFunction, "v1/projects/ops/locations/us-central1/triggers/t": `{"transport": {"pubsub": {"subscription": "projects/ops/subscriptions/s"}}}`,
+			}, find: "delivery", status: Fail, reason: "the subscription projects/ops/subscriptions/s is not there", command: stages + removes + " && " + deploys,
+		},
+		"an older revision answers": {
+			docs: serving(`"traffic": [{"type": "TRAFFIC_TARGET_ALLOCATION_TYPE_REVISION", "revision": "pullfix-00001-abc", "percent": 100}]`),
+			find: "service", status: Fail, reason: "the latest revision has 0 % of the traffic", command: "gcloud run services update-traffic pullfix --region=us-central1 --project=ops --to-latest",
+		},
+		"an older revision answers some": {
+			docs: serving(`"traffic": [{"type": "TRAFFIC_TARGET_ALLOCATION_TYPE_LATEST", "percent": 90}, {"type": "TRAFFIC_TARGET_ALLOCATION_TYPE_REVISION", "percent": 10}]`),
+			find: "service", status: Fail, reason: "the latest revision has 90 % of the traffic", command: "gcloud run services update-traffic pullfix --region=us-central1 --project=ops --to-latest",
+		},
+		"an older revision has a name, and no traffic": {
+			docs: serving(`"traffic": [{"type": "TRAFFIC_TARGET_ALLOCATION_TYPE_LATEST", "percent": 100}, {"type": "TRAFFIC_TARGET_ALLOCATION_TYPE_REVISION", "tag": "old"}]`),
+			find: "service", status: OK,
+		},
+		"only the service observes": {
+			docs: serving(`"template": {"containers": [{"env": [{"name": "PULLFIX_MODE", "value": "observe"}]}]}`),
+			find: "service", status: Fail, reason: "PULLFIX_MODE is set: everything is only observed",
+			command: "gcloud run services update pullfix --region=us-central1 --project=ops --remove-env-vars=PULLFIX_MODE",
+		},
+		"a writer may be that of a sink that nobody may see": {
+			docs: map[string]string{
+				"v1/projects/ops/topics/pullfix:getIamPolicy": `{"bindings": [{"role": "roles/pubsub.publisher", "members": ["` + writerAs + `"]}]}`, opsPolicy: `{}`,
+			}, find: "topic-publishers", status: Skip, reason: "needs sink projects/app-one",
+		},
+		"the project of the record may not be seen": {
+			docs: func() map[string]string {
+				docs := elsewhere("")
+				delete(docs, "v3/projects/records:getIamPolicy")
+				return docs
+			}(), find: "record-writer", status: Skip, reason: "answers 404",
+		},
+		"the record may go to that bucket alone": {
+			docs: elsewhere(`{"bindings": [{"role": "roles/logging.bucketWriter", "members": ["serviceAccount:w"], "condition": {"expression": "resource.name.endsWith('b')"}}]}`),
+			find: "record-writer", status: OK, reason: "w has roles/logging.bucketWriter",
+		},
+		"somebody else may write to the bucket": {
+			docs: elsewhere(`{"bindings": [{"role": "roles/logging.bucketWriter", "members": ["serviceAccount:v"]}]}`),
+			find: "record-writer", status: Fail, reason: "w has no roles/logging.bucketWriter on projects/records", command: "gcloud projects add-iam-policy-binding records --member=serviceAccount:w ",
 		},
 		"too many at once": {
 			docs: map[string]string{functionPath: edited(goodFunction, `Concurrency": 10`, `Concurrency": 200`)}, find: "function",
@@ -267,6 +330,10 @@ func TestLooks(t *testing.T) {
 	}
 }
 
+func serving(more string) map[string]string {
+	return map[string]string{functionPath: goodFunction, servicePath: `{"ingress": "INGRESS_TRAFFIC_INTERNAL_ONLY", ` + more + `}`}
+}
+
 func expiry(state string) map[string]string {
 	return map[string]string{
 		"v1/projects/ops/databases/(default)":                                                `{"type": "FIRESTORE_NATIVE"}`,
@@ -278,6 +345,16 @@ func record(bucket string) map[string]string {
 	return map[string]string{
 		"v2/projects/ops/sinks/pullfix-record":           `{"destination": "logging.googleapis.com/projects/records/locations/global/buckets/b", "filter": "log_id(\"pullfix\")\n"}`,
 		"v2/projects/records/locations/global/buckets/b": `{` + bucket + `}`,
+	}
+}
+
+// elsewhere is a record in another project, with the policy of that.
+func elsewhere(policy string) map[string]string {
+	return map[string]string{
+		"v3/projects/ops":                  `{"name": "projects/900", "state": "ACTIVE"}`,
+		"v3/projects/records:getIamPolicy": policy,
+		"v2/projects/ops/sinks/pullfix-record": `{"destination": "logging.googleapis.com/projects/records/locations/global/buckets/b", "filter": "log_id(\"pullfix\")\n",
+			"writerIdentity": "serviceAccount:w"}`,
 	}
 }
 

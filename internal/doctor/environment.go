@@ -31,6 +31,12 @@ func (e *environment) leaveOut(name, reason string) {
 // may be in one that is.
 var onlyHere = map[string]string{"PULLFIX_AUDIT": "cloud", "PULLFIX_LEDGER": "firestore", "PULLFIX_ENDPOINT": "", "PULLFIX_RULES": ""}
 
+// modeVariable stops all changes, whatever the rules say.
+const (
+	modeVariable = "PULLFIX_MODE"
+	observing    = modeVariable + " is set: everything is only observed"
+)
+
 func (k *desk) lookAtEnvironment(ctx context.Context) []Result {
 	f, err := k.deployed(ctx)
 	if err != nil {
@@ -47,6 +53,10 @@ func (k *desk) lookAtEnvironment(ctx context.Context) []Result {
 			e.leaveOut(name, fmt.Sprintf("%s is %q, want it left out", name, v))
 			delete(variables, name)
 		}
+	}
+	if mode := variables[modeVariable]; mode != "" {
+		e.leaveOut(modeVariable, observing)
+		delete(variables, modeVariable)
 	}
 	k.read(variables, &e)
 	slices.Sort(e.reasons)

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -64,12 +65,22 @@ const (
 	shortestTimeout = 120 // seconds: an event has 100
 )
 
+// digestFlag takes away what deploy.sh has left to know by what is deployed: it
+// is that no more.
+const digestFlag = "--remove-labels=pullfix_digest"
+
 // redeploy is the command that deploys anew with some flags, from a copy of the
 // source with the rules in it. It is for the folder of the source.
-func (k *desk) redeploy(flags ...string) string {
-	words := []string{"functions", "deploy", deploy.Function, "--gen2", k.in(), "--region=" + k.Region, k.buildFlag()}
-	return `source=$(mktemp -d) && ` + Shell("deploy/stage.sh", cmp.Or(k.RulesFile, "rules.yaml")) + ` "$source" && ` +
-		gcloud(append(words, flags...)...) + ` --source="$source"`
+func (k *desk) redeploy(flags ...string) string { return k.stage() + k.deploy(flags...) }
+
+// stage is the command that makes the copy, with what joins the next one to it.
+func (k *desk) stage() string {
+	return `source=$(mktemp -d) && ` + Shell("deploy/stage.sh", cmp.Or(k.RulesFile, "rules.yaml")) + ` "$source" && `
+}
+
+func (k *desk) deploy(flags ...string) string {
+	words := []string{"functions", "deploy", deploy.Function, "--gen2", k.in(), "--region=" + k.Region, k.buildFlag(), digestFlag}
+	return gcloud(append(words, flags...)...) + ` --source="$source"`
 }
 
 func (k *desk) runFlag() string { return "--run-service-account=" + k.account(deploy.Function) }
@@ -86,44 +97,81 @@ func (k *desk) builder() string { return k.name("serviceAccounts/" + k.account(d
 
 // everything is the command that deploys the function, with the variables that
 // it had.
-func (k *desk) everything(had map[string]string) string {
+func (k *desk) everything(had *cloudfunctions.ServiceConfig) string { return k.stage() + k.whole(had) }
+
+func (k *desk) whole(had *cloudfunctions.ServiceConfig) string {
 	set := []string{"PULLFIX_PROJECT=" + k.Project.String()}
-	for _, name := range slices.Sorted(maps.Keys(had)) {
+	for _, name := range slices.Sorted(maps.Keys(had.EnvironmentVariables)) {
 		if name != "PULLFIX_PROJECT" {
-			set = append(set, name+"="+printable(name, had[name]))
+			set = append(set, name+"="+printable(name, had.EnvironmentVariables[name]))
 		}
 	}
 	flags := slices.Concat([]string{runtimeFlag, entryFlag}, topicFlags, []string{
 		k.runFlag(), k.triggerFlag(), ingressFlag, "--no-allow-unauthenticated", concurrencyFlag, timeoutFlag,
 	}, sizeFlags, []string{"--set-env-vars=^|^" + strings.Join(set, "|")})
-	return k.redeploy(flags...)
+	var secrets []string
+	for _, s := range had.SecretEnvironmentVariables {
+		secrets = append(secrets, s.Key+"="+referenceOf(s).String())
+	}
+	if len(secrets) > 0 {
+		flags = append(flags, "--set-secrets="+strings.Join(secrets, ","))
+	}
+	return k.deploy(flags...)
 }
+
+// unknown stands in a command for what only a person knows.
+const unknown = "VALUE"
 
 // printable is the value of a variable where it surely is no secret.
 func printable(name, value string) string {
 	_, reference := versionOf(value, "")
-	if reference || slices.Contains([]string{"PULLFIX_MODE", "PULLFIX_EMAIL_FROM", "PULLFIX_EMAIL_TO"}, name) {
+	if reference || slices.Contains([]string{modeVariable, "PULLFIX_EMAIL_FROM", "PULLFIX_EMAIL_TO"}, name) || name == "PULLFIX_SMTP" && !hasPassword(value) {
 		return value
 	}
-	return "VALUE"
+	return unknown
 }
 
-// anew is the command for what cannot be changed.
-func (k *desk) anew(f *cloudfunctions.Function) string {
-	return gcloud("functions", "delete", deploy.Function, "--gen2", k.in(), "--region="+k.Region, "--quiet") + " && " + k.everything(f.ServiceConfig.EnvironmentVariables)
+// hasPassword reports whether an address has one, or may have.
+func hasPassword(address string) bool {
+	u, err := url.Parse(address)
+	if err != nil || u.Host == "" || u.RawQuery != "" || u.Fragment != "" {
+		return true
+	}
+	_, has := u.User.Password()
+	return has
+}
+
+// anew is the way to mend what cannot be changed: to delete the function and to
+// deploy it again. What nobody but the function knows is asked for before it is
+// gone.
+func (k *desk) anew(f *cloudfunctions.Function, format string, args ...any) Result {
+	generation := "--gen2"
+	if f.Environment == "GEN_1" {
+		generation = "--no-gen2"
+	}
+	remove := gcloud("functions", "delete", deploy.Function, generation, k.in(), "--region="+k.Region, "--quiet")
+	had := f.ServiceConfig
+	for name, value := range had.EnvironmentVariables {
+		if name != "PULLFIX_PROJECT" && printable(name, value) == unknown {
+			r := missing(k.everything(had), format, args...)
+			r.Reason += "; note the values for which " + unknown + " stands, then delete it with " + remove + ", then deploy"
+			return r
+		}
+	}
+	return missing(k.stage()+remove+" && "+k.whole(had), format, args...)
 }
 
 func (k *desk) lookAtFunction(ctx context.Context) []Result {
 	f, err := k.deployed(ctx)
 	switch {
 	case rest.Missing(err):
-		return []Result{missing(k.everything(nil), "there is none in %s", k.Region)}
+		return []Result{missing(k.everything(&cloudfunctions.ServiceConfig{}), "there is none in %s", k.Region)}
 	case err != nil:
 		return []Result{Unseen(err, "cloudfunctions.functions.get")}
 	case f.Environment != "GEN_2":
-		return []Result{missing(k.anew(f), "it is of the environment %q, want \"GEN_2\"", f.Environment)}
+		return []Result{k.anew(f, "it is of the environment %q, want \"GEN_2\"", f.Environment)}
 	case !pushed(f) && f.EventTrigger.PubsubTopic != k.name("topics/"+deploy.Topic):
-		return []Result{missing(k.anew(f), "the topic is %q, want %q", f.EventTrigger.PubsubTopic, k.name("topics/"+deploy.Topic))}
+		return []Result{k.anew(f, "the topic is %q, want %q", f.EventTrigger.PubsubTopic, k.name("topics/"+deploy.Topic))}
 	}
 	var d differences
 	d.when(f.State != "ACTIVE", stateOf(f))

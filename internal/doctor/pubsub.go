@@ -110,37 +110,3 @@ func (k *desk) has(ctx context.Context, place, role, member string) []Result {
 
 // bare is a member without its type.
 func bare(member string) string { return member[strings.IndexByte(member, ':')+1:] }
-
-// lookAtPublishers finds who else may publish: what is published is believed to
-// be a log entry.
-func (k *desk) lookAtPublishers(ctx context.Context) []Result {
-	place := k.name("topics/" + deploy.Topic)
-	policy, err := k.policy(ctx, place)
-	if err != nil {
-		return []Result{Unseen(err, permissionOf(place))}
-	}
-	var found []Result
-	for _, b := range policy.Bindings {
-		for _, m := range b.Members {
-			if !publishes(b.Role) || isSinkWriter(m) {
-				continue
-			}
-			found = append(found, Bad(unbind(place, b.Role, m, b.Condition), "%s has %s, and is no writer of a sink: who may publish can make up denials", m, b.Role))
-		}
-	}
-	if found == nil {
-		return []Result{Good("only sinks publish")}
-	}
-	return found
-}
-
-// publishes reports whether a role, as far as its name says, lets one publish.
-func publishes(role string) bool {
-	return role == publisher || role == "roles/pubsub.editor" || role == "roles/pubsub.admin" || role == "roles/editor" || role == "roles/owner"
-}
-
-// isSinkWriter reports whether a member is an account by which Cloud Logging
-// writes (https://cloud.google.com/logging/docs/export/configure_export_v2#dest-auth).
-func isSinkWriter(member string) bool {
-	return strings.HasSuffix(member, "@gcp-sa-logging.iam.gserviceaccount.com") || member == "serviceAccount:cloud-logs@system.gserviceaccount.com"
-}

@@ -32,6 +32,18 @@ func TestPushed(t *testing.T) {
 				return "gcloud pubsub subscriptions create pullfix --project=ops --topic=pullfix --expiration-period=never" + push + dead
 			},
 		},
+		"its topic is made anew": {
+			func(s *site) {
+				s.delete("v1/projects/ops/topics/pullfix")
+				s.call("PUT", "v1/projects/ops/topics/pullfix", doc{})
+				s.bind("projects/ops/topics/pullfix", publisher, writerAs)
+			},
+			`the subscription is of the topic "_deleted-topic_", want "projects/ops/topics/pullfix": nothing arrives, and what waits in it is lost with it`,
+			func(push string) string {
+				return "gcloud pubsub subscriptions delete pullfix --project=ops && " +
+					"gcloud pubsub subscriptions create pullfix --project=ops --topic=pullfix --expiration-period=never" + push + dead
+			},
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -3,6 +3,7 @@ package doctor
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"google.golang.org/api/logging/v2"
@@ -19,6 +20,7 @@ func (k *desk) record() []Check {
 	return []Check{
 		{Name: recordSink, Look: func(ctx context.Context) []Result { return []Result{k.lookAtRecordSink(ctx)} }},
 		{Name: "record-bucket", Needs: []string{recordSink}, Look: func(ctx context.Context) []Result { return []Result{k.lookAtBucket(ctx)} }},
+		{Name: "record-writer", Needs: []string{project, recordSink}, Look: func(ctx context.Context) []Result { return []Result{k.lookAtRecordWriter(ctx)} }},
 		{Name: "record", Look: func(ctx context.Context) []Result { return []Result{k.lookAtRecord(ctx)} }},
 	}
 }
@@ -77,6 +79,41 @@ func (k *desk) lookAtBucket(ctx context.Context) Result {
 		return Bad(command("update"), "records stay %d days, want %d", b.RetentionDays, k.RetentionDays)
 	}
 	return Good("records stay %d days", b.RetentionDays)
+}
+
+const bucketWriter = "roles/logging.bucketWriter"
+
+// lookAtRecordWriter looks whether the sink may write to a bucket of another
+// project, at all or only to that bucket. In its own project it needs no right
+// (https://cloud.google.com/logging/docs/export/configure_export_v2#dest-auth).
+func (k *desk) lookAtRecordWriter(ctx context.Context) Result {
+	home := "projects/" + k.Project.String()
+	s, err := k.sink(ctx, home, deploy.RecordSink)
+	if err != nil {
+		return Unseen(err, "logging.sinks.get")
+	}
+	own, err := k.project(ctx, home)
+	if err != nil {
+		return Unseen(err, "resourcemanager.projects.get")
+	}
+	bucket, _ := bucketOf(s)
+	part := strings.Split(bucket, "/")
+	if part[1] == k.Project.String() || part[1] == numberOf(own) {
+		return Good("the bucket is in the same project")
+	}
+	holder := "projects/" + part[1]
+	p, err := k.policy(ctx, holder)
+	if err != nil {
+		return Unseen(err, permissionOf(holder))
+	}
+	for _, b := range p.Bindings {
+		if b.Role == bucketWriter && slices.Contains(b.Members, s.WriterIdentity) {
+			return Good("%s has %s", bare(s.WriterIdentity), bucketWriter)
+		}
+	}
+	only := "--condition=title=" + deploy.RecordBucket + ",expression=resource.name.endsWith('" + strings.Join(part[2:], "/") + "')"
+	command := gcloud("projects", "add-iam-policy-binding", part[1], "--member="+s.WriterIdentity, "--role="+bucketWriter, only)
+	return Bad(command, "%s has no %s on %s: no record comes into the bucket", bare(s.WriterIdentity), bucketWriter, holder)
 }
 
 // lookAtRecord finds the latest record. That there is none is nothing bad:

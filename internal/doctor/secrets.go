@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"google.golang.org/api/cloudfunctions/v2"
 	"google.golang.org/api/secretmanager/v1"
 
 	"github.com/pullfix/pullfix/internal/rest"
@@ -24,6 +25,11 @@ func versionOf(reference, variable string) (version, bool) {
 	return version{secret, id, variable}, ok && strings.HasPrefix(secret, "projects/")
 }
 
+// referenceOf is the version that a variable of the function is.
+func referenceOf(s *cloudfunctions.SecretEnvVar) version {
+	return version{"projects/" + s.ProjectId + "/secrets/" + s.Secret, s.Version, ""}
+}
+
 // needed returns the versions of secrets that the function and the rules name.
 func (k *desk) needed(ctx context.Context) []version {
 	var all []version
@@ -37,7 +43,7 @@ func (k *desk) needed(ctx context.Context) []version {
 			add(value, name)
 		}
 		for _, s := range f.ServiceConfig.SecretEnvironmentVariables {
-			add("projects/"+s.ProjectId+"/secrets/"+s.Secret+"/versions/"+s.Version, "")
+			all = append(all, referenceOf(s))
 		}
 	}
 	if k.Policy != nil {

@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"context"
+	"slices"
 
 	"google.golang.org/api/run/v2"
 
@@ -22,7 +23,7 @@ func (k *desk) lookAtService(ctx context.Context) []Result {
 	s, err := rest.Get[run.GoogleCloudRunV2Service](ctx, k.cloud, runService, "v2/"+k.service())
 	switch {
 	case rest.Missing(err):
-		return []Result{missing(k.everything(f.ServiceConfig.EnvironmentVariables), "there is none")}
+		return []Result{missing(k.everything(f.ServiceConfig), "there is none")}
 	case err != nil:
 		return []Result{Unseen(err, "run.services.get")}
 	}
@@ -31,13 +32,46 @@ func (k *desk) lookAtService(ctx context.Context) []Result {
 		found = append(found, Bad(k.redeploy(ingressFlag), "the ingress is %q, want %q", s.Ingress, want))
 	}
 	if s.InvokerIamDisabled {
-		found = append(found, Bad(gcloud("run", "services", "update", deploy.Function, "--region="+k.Region, k.in(), "--invoker-iam-check"),
+		found = append(found, Bad(k.change("update", "--invoker-iam-check"),
 			"anybody may call it: it does not ask for the right to"))
 	}
+	if f.ServiceConfig.EnvironmentVariables[modeVariable] == "" && observes(s) {
+		found = append(found, Bad(k.change("update", "--remove-env-vars="+modeVariable), observing))
+	}
+	if percent, ok := atLatest(s); !ok {
+		found = append(found, Bad(k.change("update-traffic", "--to-latest"), "the latest revision has %d %% of the traffic, want 100: an older one answers", percent))
+	}
 	if found == nil {
-		return []Result{Good("internal")}
+		return []Result{Good("internal, all of it the latest revision")}
 	}
 	return found
+}
+
+// change is a command that changes the service, and leaves the function alone.
+func (k *desk) change(verb, flag string) string {
+	return gcloud("run", "services", verb, deploy.Function, "--region="+k.Region, k.in(), flag)
+}
+
+// observes reports whether the service has a variable that the function need not
+// have: whoever changes the service does not change the function.
+func observes(s *run.GoogleCloudRunV2Service) bool {
+	if s.Template == nil {
+		return false
+	}
+	return slices.ContainsFunc(s.Template.Containers, func(c *run.GoogleCloudRunV2Container) bool {
+		return slices.ContainsFunc(c.Env, func(v *run.GoogleCloudRunV2EnvVar) bool { return v.Name == modeVariable && v.Value != "" })
+	})
+}
+
+// atLatest returns how much of the traffic goes to the latest revision, whichever
+// that is. Without a target all of it does.
+func atLatest(s *run.GoogleCloudRunV2Service) (percent int64, all bool) {
+	for _, t := range s.Traffic {
+		if t.Type == "TRAFFIC_TARGET_ALLOCATION_TYPE_LATEST" {
+			percent += t.Percent
+		}
+	}
+	return percent, len(s.Traffic) == 0 || percent == 100
 }
 
 const invoker = "roles/run.invoker"

@@ -11,6 +11,8 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math"
+	"net/http/httptrace"
 	"slices"
 	"strconv"
 	"strings"
@@ -26,7 +28,7 @@ type Queue struct {
 	Client       *rest.Client
 	Subscription string        // projects/P/subscriptions/S
 	Topic        string        // projects/P/topics/T: where they came from
-	Patience     time.Duration // how long to wait for another message; Pub/Sub may have some and give none at once
+	Patience     time.Duration // how long Pub/Sub may keep a pull waiting for another message; it may have some and give none at once
 }
 
 // Letter is a message that waits.
@@ -110,13 +112,29 @@ func (q Queue) Replay(ctx context.Context, limit int, done func(Letter) error) e
 	return nil
 }
 
-// pull returns none where none has come in the time of patience.
+// errNothing ends a pull for which nothing has come.
+var errNothing = errors.New("nothing has come")
+
+// pull returns none where none has come in the time of patience. That begins
+// when Pub/Sub has the request, and ends with the first byte of its answer:
+// until it has one, and once it answers that it cannot, nobody knows what waits.
 func (q Queue) pull(ctx context.Context, limit int) ([]Letter, error) {
-	soon, cancel := context.WithTimeout(ctx, q.Patience)
-	defer cancel()
-	answer, err := rest.Do[pubsub.PullResponse](soon, q.Client, service, "v1/"+q.Subscription+":pull", &pubsub.PullRequest{MaxMessages: int64(min(limit, most))})
+	soon, end := context.WithCancelCause(ctx)
+	defer end(nil)
+	waiting := time.AfterFunc(math.MaxInt64, func() { end(errNothing) })
+	defer waiting.Stop()
+	traced := httptrace.WithClientTrace(soon, &httptrace.ClientTrace{
+		WroteRequest: func(w httptrace.WroteRequestInfo) {
+			if w.Err == nil {
+				waiting.Reset(q.Patience)
+			}
+		},
+		GotFirstResponseByte: func() { waiting.Stop() },
+	})
+	answer, err := rest.Do[pubsub.PullResponse](traced, q.Client, service, "v1/"+q.Subscription+":pull", &pubsub.PullRequest{MaxMessages: int64(min(limit, most))})
+	var refused *rest.Error
 	switch {
-	case err != nil && soon.Err() != nil && ctx.Err() == nil:
+	case err != nil && !errors.As(err, &refused) && errors.Is(context.Cause(soon), errNothing):
 		return nil, nil
 	case err != nil:
 		return nil, fmt.Errorf("pull from %s: %w", q.Subscription, err)
