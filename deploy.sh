@@ -2,7 +2,7 @@
 # Sets pullfix up in Google Cloud, and removes it: ./deploy.sh --help
 # Nothing in it is newer than bash 3.2, the one of macOS.
 set -euo pipefail
-LC_ALL=C
+export LC_ALL=C # the digest depends on the order of names
 export CLOUDSDK_CORE_DISABLE_PROMPTS=1
 here=$(dirname "${BASH_SOURCE[0]}")
 first_step='Which project it is'
@@ -38,7 +38,7 @@ What it may know
   --formerly NAME       a project, folder or organisation that is no source any more, and
                         that the rules do not name any more: what pullfix may do there
                         ends. Repeat it
-  --retention-days N    keep the compliance record so long: 400
+  --retention-days N    keep the compliance record so long: 400, or longer where it is so
   --max-instances N     run so many instances at the most: 3
   --concurrency N       so many events at once in each: 10
 Whom it tells
@@ -67,6 +67,8 @@ END
 . "$here/deploy/gcloud.sh"
 # shellcheck source=deploy/steps.sh
 . "$here/deploy/steps.sh"
+# shellcheck source=deploy/function.sh
+. "$here/deploy/function.sh"
 # shellcheck source=deploy/grants.sh
 . "$here/deploy/grants.sh"
 # shellcheck source=deploy/destroy.sh
@@ -100,5 +102,6 @@ else
   delivery
   sinks
   formerly
+  moved
 fi
 finish

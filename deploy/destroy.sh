@@ -3,6 +3,7 @@
 
 destroy() {
   local place unused=1
+  elsewhere
   confirm
   step 'What pullfix may do'
   for place in $(everywhere); do
@@ -16,9 +17,11 @@ destroy() {
     unbind "projects/$project" "$place" "$builder"
   done <"$here/deploy/build-roles.txt"
 
+  moved
+
   step 'What pullfix is'
   for place in $(everywhere); do
-    gone "the sink pullfix of $place" gcloud logging sinks VERB pullfix "$(parent_flag "$place")"
+    sink_gone "$place"
   done
   gone 'the function pullfix' gcloud functions VERB pullfix --region="$region" --project="$project"
   gone 'the subscription pullfix-dead-letters' gcloud pubsub subscriptions VERB pullfix-dead-letters --project="$project"
@@ -27,13 +30,10 @@ destroy() {
   for place in "$self" "$trigger" "$builder"; do
     gone "the account ${place#*:}" gcloud iam service-accounts VERB "${place#*:}" --project="$project"
   done
-  if [[ -n $organization ]]; then
-    roles_gone "organizations/$organization"
-  else
-    for place in "projects/$project" $(everywhere); do
-      [[ $place != projects/* ]] || roles_gone "$place"
-    done
-  fi
+  [[ -z $organization ]] || roles_gone "organizations/$organization"
+  for place in $(own_projects); do
+    roles_gone "$place"
+  done
   gone 'the secret pullfix-slack' gcloud secrets VERB pullfix-slack --project="$project"
   gone 'the secret pullfix-smtp-password' gcloud secrets VERB pullfix-smtp-password --project="$project"
   step 'What stays'
@@ -53,7 +53,9 @@ leave() {
       has_role "$(role_of "$kind")" "$1" || continue
       listed "$kind" "$1"
       while read -r id; do
-        [[ -z $id ]] || unbind "$id" "$role" "$self"
+        [[ -n $id ]] || continue
+        unbind "$id" "$role" "$self"
+        [[ $kind != secret ]] || unread_unnamed "$id"
       done <<<"$answer"
     done
   fi
@@ -74,8 +76,27 @@ gone() {
   fi
 }
 
+# sink_gone PLACE removes pullfix's sink there, and what may come through it.
+sink_gone() {
+  local flag what="the sink pullfix of $1" writer
+  flag=$(parent_flag "$1")
+  if strangers_sink "$1"; then
+    left "$what leads to $answer: it is of another deployment, and stays"
+    return
+  elif [[ -z $answer ]]; then
+    say "$what" 'is not there'
+    return
+  fi
+  found "$what" gcloud logging sinks describe pullfix "$flag" --format='value(writerIdentity)' || true
+  writer=$answer
+  [[ -z $writer || " $writers " == *" $writer "* ]] || unbind "$events" roles/pubsub.publisher "$writer"
+  remove "$what" gcloud logging sinks delete pullfix "$flag"
+}
+
+# roles_gone WHERE removes the custom roles of an organisation or a project.
 roles_gone() {
-  local file id
+  local file id organization=''
+  [[ $1 != organizations/* ]] || organization=${1#*/}
   for file in "$here"/deploy/roles/*.yaml; do
     id=${file##*/}
     id=${id%.yaml}
@@ -87,6 +108,8 @@ roles_gone() {
 kept() {
   printf 'The record: the log bucket pullfix-record and the sink pullfix-record of %s.\n' "$project"
   printf 'The ledger: the default Firestore database of %s, and what is in it.\n' "$project"
+  printf 'What gcloud made to build the function: the repository gcf-artifacts of %s in %s, and its buckets whose names begin with gcf-v2-.\n' \
+    "$project" "$region"
   printf 'The enabled services, and the grants that pullfix made for others: pullfix undo takes one back.\n'
 }
 
@@ -96,7 +119,7 @@ confirm() {
   printf 'This removes pullfix from %s: the function, its accounts, topics and secrets, and what its accounts may do in:\n' "$project"
   everywhere | sed 's/^/  /'
   printf 'It also removes the custom roles pullfix... of %s: a second pullfix there uses the same ones.\n' \
-    "${organization:+organizations/}${organization:-these projects}"
+    "${organization:+organizations/$organization and of }these projects"
   printf 'These stay.\n'
   kept
   printf 'Type the name of the project to go on: '

@@ -235,8 +235,21 @@ must_bind() {
 
 # unbind NAME ROLE MEMBER takes a role away where the member has it.
 unbind() {
-  holds "$@" || return 0
+  local state=0
+  holds "$@" || state=$?
+  [[ -z $destroy || -n $organization ]] || of_an_organisation "$1"
+  [[ $state == 0 ]] || return 0
   policy "$1" remove-iam-policy-binding
   remove "$1: $2 of ${3#*:}" "${command[@]}" --member="$3" --role="$2"
   policy_of=''
+}
+
+# of_an_organisation NAME notes the roles of an organisation in the policy that was
+# just read, which somebody has to know the organisation for.
+of_an_organisation() {
+  local other
+  while read -r other; do
+    [[ -z $other || $to_do == *"- $1: pullfix has $other"* ]] ||
+      left "$1: pullfix has $other there: only --destroy with --organization takes that away, or you"
+  done <<<"$(awk -F '\t' -v self="$self" '$2 ~ /^organizations\/.*\/roles\/pullfix/ && $3 == self { print $2 }' <<<"$members")"
 }

@@ -33,12 +33,17 @@ $(sed -n '/[*]/s/^/    /p' <<<"$looked_at")"
 grants() {
   local where kind
   step 'Change the policy of what the rules let it grant on, each by itself'
-  for where in $(places); do
+  for where in $(looked_into); do
     for kind in $kinds; do
       grants_of "$kind" "$where"
     done
     worker_pools "$where"
   done
+}
+
+# looked_into prints the projects that are sources, or that rules name.
+looked_into() {
+  { printf '%s\n' "${sources[@]}" && places; } | grep '^projects/' | sort -u
 }
 
 # worker_pools PROJECT leaves to a person what gcloud has no command for.
@@ -54,12 +59,37 @@ worker_pools() {
 # formerly takes away all that pullfix has where it has no business any more.
 formerly() {
   local where
-  [[ ${#former[@]} != 0 && -z $plan ]] || return 0
+  [[ ${#former[@]} != 0 ]] || return 0
   step 'What pullfix has where it has no business any more'
+  if [[ -n $plan ]]; then
+    printf '# Only a run can tell what that is, and takes it away: %s\n' "${former[*]}"
+    return
+  fi
   for where in "${former[@]}"; do
     leave "$where"
-    gone "the sink pullfix of $where" gcloud logging sinks VERB pullfix "$(parent_flag "$where")"
+    sink_gone "$where"
   done
+}
+
+# moved takes away what the projects' own roles allow, where the organisation has
+# the roles now.
+moved() {
+  local where unused=1 all
+  [[ -n $organization && -z $plan ]] || return 0
+  step 'What roles of the projects allow, where the organisation has the roles now'
+  all=$(own_projects)
+  local organization=''
+  for where in $all; do
+    leave "$where"
+  done
+  if has_role pullfixRecord "projects/$project"; then
+    unbind "projects/$project" "$role" "$self"
+  fi
+}
+
+# own_projects prints the projects that may have roles of their own.
+own_projects() {
+  { printf 'projects/%s\n' "$project" && everywhere; } | grep '^projects/' | sort -u
 }
 
 # places prints the projects of all that the rules or --resource name, also of
@@ -76,7 +106,7 @@ direct() {
 
 # grants_of KIND PROJECT
 grants_of() {
-  local kind=$1 where=$2 id named open='' wanted='' name
+  local kind=$1 where=$2 id named open='' wanted='' name there=''
   id=$(role_of "$kind")
   named=$(direct | sed -n "s|^$kind \($where/.*\)|\1|p" | sort -u)
   if [[ $named == *'*'* ]]; then
@@ -92,16 +122,34 @@ grants_of() {
     [[ -z $open ]] || show_open "$kind" "$where"
   else
     listed "$kind" "$where"
+    there=$answer
     [[ -z $open || -z $answer ]] || wanted=$("${pullfix[@]}" rules targets "$rules" --among - <<<"$answer" | sed -n "s/^$kind //p") ||
       fail "what is in $where: pullfix cannot tell what rules name: see above"
   fi
   wanted=$(printf '%s\n' "$named" "$wanted" | sort -u)
   while read -r name; do
-    [[ -z $name || $'\n'$wanted$'\n' == *$'\n'"$name"$'\n'* ]] || unbind "$name" "$role" "$self"
-  done <<<"$answer"
+    [[ -n $name ]] || continue
+    [[ $'\n'$wanted$'\n' == *$'\n'"$name"$'\n'* ]] || unbind "$name" "$role" "$self"
+    [[ $kind != secret ]] || unread_unnamed "$name"
+  done <<<"$there"
   while read -r name; do
     [[ -z $name ]] || bind "$name" "$role" "$self" || missing "$name"
   done <<<"$wanted"
+}
+
+# unread NAME ends that pullfix may read a secret, unless a channel of the rules
+# is in it. Rules may name its project by its number.
+unread() {
+  ! grep -qE "^projects/[0-9]+/secrets/${1##*/}$" <<<"$channel_secrets" || return 0
+  [[ $'\n'$channel_secrets$'\n' == *$'\n'"$1"$'\n'* ]] || unbind "$1" roles/secretmanager.secretAccessor "$self"
+}
+
+# unread_unnamed is unread for what is not made here.
+unread_unnamed() {
+  case $1 in
+    "projects/$project/secrets/pullfix-slack" | "projects/$project/secrets/pullfix-smtp-password") ;;
+    *) unread "$1" ;;
+  esac
 }
 
 role_of() {

@@ -3,11 +3,11 @@
 # of it is checked before anything else happens.
 
 project='' region=us-central1 rules=rules.yaml organization=''
-retention_days=400 max_instances=3 concurrency=10
+retention_days='' max_instances=3 concurrency=10
 slack_webhook_file='' smtp='' smtp_password_file='' email_from='' email_to=''
 plan='' destroy='' yes=''
 sources=() named=() former=()
-slack='' checked='' roles_done='' roles_there='' roles_missing='' to_do=''
+slack='' checked='' writers='' roles_done='' roles_there='' roles_missing='' to_do=''
 
 options() {
   local flag value
@@ -92,7 +92,7 @@ check_options() {
     want --resource "$value" "projects/($a_project|[1-9][0-9]{0,18})/(secrets/$an_id|locations/$a_location/(repositories|services|jobs|workerPools)/$an_id)" \
       'the full name of a repository, secret, service or job, as "projects/P/locations/L/repositories/R"'
   done
-  number --retention-days "$retention_days" 3650
+  [[ -z $retention_days ]] || number --retention-days "$retention_days" 3650
   number --max-instances "$max_instances" 100
   number --concurrency "$concurrency" 80
   check_channels
@@ -176,8 +176,8 @@ policy_file() {
   done
   for name in $(places); do
     [[ " ${former[*]-} " != *" $name "* || -n $destroy ]] || die "--formerly: $(quoted "$name"): rules of $(quoted "$rules") name it"
-    [[ ! $name =~ ^projects/[0-9]+$ || -n $organization ]] ||
-      die "--rules: $(quoted "$rules"): $(quoted "$name"): want the id of the project, or --organization: a role cannot be made in a project by its number"
+    [[ ! $name =~ ^projects/[0-9]+$ ]] ||
+      die "--rules: $(quoted "$rules"): $(quoted "$name"): want the id of the project: by its number it would be a second one"
   done
   [[ -z $folders || -n $organization ]] || die "--organization: missing: rules of $(quoted "$rules") name folders or organisations"
   if [[ -z $resources ]] && name=$(grep -m 1 '^[a-z-]* projects/[^/]*[*]' <<<"$targets"); then

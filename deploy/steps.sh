@@ -8,6 +8,7 @@ start() {
   [[ -z $plan ]] || printf 'export CLOUDSDK_CORE_DISABLE_PROMPTS=1\n'
   learn number gcloud projects describe "$project" --format='value(projectNumber)'
   say "project $project" "has the number $number"
+  [[ -n $destroy ]] || own_sinks
   pubsub_agent=serviceAccount:service-$number@gcp-sa-pubsub.iam.gserviceaccount.com
 }
 
@@ -116,11 +117,13 @@ topics() {
   topic pullfix
   topic pullfix-dead-letters
   if ! found 'the subscription pullfix-dead-letters' gcloud pubsub subscriptions describe pullfix-dead-letters \
-    --project="$project" --format='value(messageRetentionDuration,expirationPolicy.ttl)'; then
+    --project="$project" --format='value(topic,messageRetentionDuration,expirationPolicy.ttl)'; then
     change 'create the subscription pullfix-dead-letters' gcloud pubsub subscriptions create pullfix-dead-letters \
       --topic=pullfix-dead-letters "${keep[@]}" --project="$project"
     say 'subscription pullfix-dead-letters' 'created'
-  elif [[ ${answer%$'\t'} == 2678400s ]]; then
+  elif [[ ${answer%%$'\t'*} != "$dead_letters" ]]; then
+    fail "the subscription pullfix-dead-letters: it is on ${answer%%$'\t'*}, and not on $dead_letters. What it holds would be lost with it: look at that (PULLFIX_PROJECT=$project pullfix dead-letters list), then run this, and deploy.sh again: gcloud pubsub subscriptions delete pullfix-dead-letters --project=$project"
+  elif [[ ${answer%$'\t'} == "$dead_letters"$'\t'2678400s ]]; then
     say 'subscription pullfix-dead-letters' 'keeps what comes for 31 days'
   else
     change 'update the subscription pullfix-dead-letters' gcloud pubsub subscriptions update pullfix-dead-letters \
@@ -131,6 +134,22 @@ topics() {
     change "create the agent of Pub/Sub" gcloud beta services identity create --service=pubsub.googleapis.com --project="$project"
   fi
   must_bind "$dead_letters" roles/pubsub.publisher "$pubsub_agent"
+}
+
+# strangers_sink WHERE reports whether the sink pullfix there leads to the topic
+# of another deployment. What it leads to, if it is there, is in $answer.
+strangers_sink() {
+  found "the sink pullfix of $1" gcloud logging sinks describe pullfix "$(parent_flag "$1")" --format='value(destination)' &&
+    [[ $answer != "pubsub.googleapis.com/$events" && $answer != "pubsub.googleapis.com/projects/$number/topics/pullfix" ]]
+}
+
+# own_sinks wants no sink to be taken from another deployment, before anything is made.
+own_sinks() {
+  local where unused=1
+  for where in "${sources[@]}"; do
+    strangers_sink "$where" || continue
+    fail "the sink pullfix of $where: it leads to $answer, so another pullfix has this source: end that one (its deploy.sh with --destroy, or with --formerly=$where), or, if it is gone, delete the sink: gcloud logging sinks delete pullfix $(parent_flag "$where")"
+  done
 }
 
 # sink NAME DESTINATION FILTER WHERE
@@ -162,27 +181,44 @@ plain() {
 
 # record is kept for as long as is wanted, in a bucket that is never removed.
 record() {
-  local place=(pullfix-record --location=global --project="$project") days was=''
+  local own=logging.googleapis.com/projects/$project/locations/global/buckets/pullfix-record
   step 'The compliance record: a log bucket of its own'
-  if ! found 'the log bucket pullfix-record' gcloud logging buckets describe "${place[@]}" --format='value(retentionDays,lifecycleState)'; then
-    change 'create the log bucket pullfix-record' gcloud logging buckets create "${place[@]}" --retention-days="$retention_days"
-    say 'log bucket pullfix-record' "created, keeps records for $retention_days days"
+  if found 'the sink pullfix-record' gcloud logging sinks describe pullfix-record --project="$project" --format='value(destination)' &&
+    [[ $answer == logging.googleapis.com/*/buckets/* && $answer != "$own" ]]; then
+    own=$answer
+    say 'the record' "goes to $own, which stays as it is"
   else
-    days=${answer%%$'\t'*}
-    if [[ $answer == *DELETE_REQUESTED ]]; then
-      change 'undelete the log bucket pullfix-record' gcloud logging buckets undelete "${place[@]}"
-      say 'log bucket pullfix-record' 'undeleted'
-    fi
-    if [[ $days != "$retention_days" ]]; then
-      change 'set the retention of the log bucket pullfix-record' gcloud logging buckets update "${place[@]}" \
-        --retention-days="$retention_days"
-      was=", before $days"
-    fi
-    say 'log bucket pullfix-record' "keeps records for $retention_days days$was"
+    record_bucket
   fi
-  sink pullfix-record "logging.googleapis.com/projects/$project/locations/global/buckets/pullfix-record" 'log_id("pullfix")' "projects/$project"
+  sink pullfix-record "$own" 'log_id("pullfix")' "projects/$project"
   role pullfixRecord "projects/$project"
   must_bind "projects/$project" "$role" "$self"
+}
+
+record_bucket() {
+  local place=(pullfix-record --location=global --project="$project") what='log bucket pullfix-record' days wanted=${retention_days:-400}
+  if ! found "the $what" gcloud logging buckets describe "${place[@]}" --format='value(retentionDays,lifecycleState,locked)'; then
+    change "create the $what" gcloud logging buckets create "${place[@]}" --retention-days="$wanted"
+    say "$what" "created, keeps records for $wanted days"
+    return
+  fi
+  days=${answer%%$'\t'*}
+  if [[ $answer == *$'\t'True ]]; then
+    say "$what" "is locked, and stays as it is: keeps records for $days days"
+    return
+  fi
+  if [[ $answer == *$'\t'DELETE_REQUESTED$'\t'* ]]; then
+    change "undelete the $what" gcloud logging buckets undelete "${place[@]}"
+    say "$what" 'undeleted'
+  fi
+  if [[ $days == "$wanted" ]]; then
+    say "$what" "keeps records for $days days"
+  elif [[ -z $retention_days && $days -gt $wanted ]]; then
+    say "$what" "keeps records for $days days: only --retention-days makes that shorter"
+  else
+    change "set the retention of the $what" gcloud logging buckets update "${place[@]}" --retention-days="$wanted"
+    say "$what" "keeps records for $wanted days, before $days"
+  fi
 }
 
 ledger() {
@@ -244,80 +280,12 @@ secrets() {
   if [[ -n $smtp_password_file ]]; then
     secret pullfix-smtp-password "$smtp_password_file"
     must_bind "projects/$project/secrets/pullfix-smtp-password" roles/secretmanager.secretAccessor "$self"
+  else
+    unread "projects/$project/secrets/pullfix-smtp-password"
   fi
   while read -r name; do
     [[ -z $name ]] || bind "$name" roles/secretmanager.secretAccessor "$self" || missing "$name"
   done <<<"$channel_secrets"
-}
-
-# stage copies what the function is built from to $stage.
-stage() {
-  stage=$work/source
-  mkdir "$stage"
-  "$here/deploy/stage.sh" "$rules" "$stage"
-  digest=$( (
-    cd "$stage" || exit
-    find . -type f | sort | tr '\n' '\0' | xargs -0 "${sum[@]}"
-    printf '%s\n' "${settings[@]}"
-  ) | "${sum[@]}" | cut -c 1-40)
-  [[ -n $plan ]] || return 0
-  # shellcheck disable=SC2016 # it is for the shell that runs the plan
-  printf 'source=$(mktemp -d)\n'
-  show "$here/deploy/stage.sh" "$rules" "$mark{source}"
-  stage="$mark{source}"
-}
-
-function_() {
-  local env=PULLFIX_PROJECT=$project build=projects/$project/serviceAccounts/${builder#*:}
-  [[ -z $slack ]] || env+="|PULLFIX_SLACK=projects/$project/secrets/pullfix-slack/versions/latest"
-  [[ -z $smtp ]] || env+="|PULLFIX_SMTP=$smtp|PULLFIX_EMAIL_FROM=$email_from|PULLFIX_EMAIL_TO=$email_to"
-  [[ -z $smtp_password_file ]] || env+="|PULLFIX_SMTP_PASSWORD=projects/$project/secrets/pullfix-smtp-password/versions/latest"
-  local settings=(
-    --gen2 --region="$region" --runtime=go126 --entry-point=pullfix --trigger-topic=pullfix --retry
-    --run-service-account="${self#*:}" --trigger-service-account="${trigger#*:}" --build-service-account="$build"
-    --ingress-settings=internal-only --no-allow-unauthenticated --max-instances="$max_instances"
-    --concurrency="$concurrency" --cpu=1 --memory=256Mi --timeout=120s "--set-env-vars=^|^$env" --project="$project")
-  step 'The function, built from a copy of the source with your rules in it'
-  stage
-  if found 'the function' gcloud functions describe pullfix --region="$region" --project="$project" \
-    --format='value(labels.pullfix_digest,state)' && [[ $answer == "$digest"$'\t'ACTIVE ]]; then
-    say 'function pullfix' 'is this source with these settings and rules'
-    return
-  fi
-  elsewhere
-  say 'function pullfix' 'is being built and deployed, which takes some minutes'
-  change 'deploy the function' gcloud functions deploy pullfix --source="$stage" "${settings[@]}" --update-labels=pullfix_digest="$digest"
-  say 'function pullfix' 'deployed'
-}
-
-# elsewhere keeps a second function from taking the same events.
-elsewhere() {
-  local where name
-  found 'functions in other regions' gcloud functions list --project="$project" --format='value(name.segment(3),name.segment(5))' || true
-  while read -r where name; do
-    [[ $name != pullfix || $where == "$region" ]] ||
-      fail "function pullfix: there is one in $where: want --region=$where, or delete it first"
-  done <<<"$answer"
-}
-
-# delivery sees to how events come to the function, and who may call it.
-delivery() {
-  local eventarc subscription
-  local wanted="600"$'\t'"$dead_letters"$'\t'"50"$'\t'"10s"$'\t'"600s"
-  step 'How events come: 50 times within 7 hours, and only from its own trigger'
-  learn eventarc gcloud functions describe pullfix --region="$region" --project="$project" --format='value(eventTrigger.trigger)'
-  learn subscription gcloud eventarc triggers describe "$eventarc" --format='value(transport.pubsub.subscription)'
-  must_bind "$subscription" roles/pubsub.subscriber "$pubsub_agent"
-  if found 'the subscription of the function' gcloud pubsub subscriptions describe "$subscription" \
-    --format='value(ackDeadlineSeconds,deadLetterPolicy.deadLetterTopic,deadLetterPolicy.maxDeliveryAttempts,retryPolicy.minimumBackoff,retryPolicy.maximumBackoff)' &&
-    [[ $answer == "$wanted" ]]; then
-    say "subscription ${subscription##*/}" 'is as it should be'
-  else
-    change 'update the subscription of the function' gcloud pubsub subscriptions update "$subscription" --ack-deadline=600 \
-      --dead-letter-topic="$dead_letters" --max-delivery-attempts=50 --min-retry-delay=10s --max-retry-delay=600s
-    say "subscription ${subscription##*/}" 'updated'
-  fi
-  must_bind "projects/$project/locations/$region/services/pullfix" roles/run.invoker "$trigger"
 }
 
 # sinks are last: nothing comes in before all else is there.
@@ -328,5 +296,6 @@ sinks() {
     sink pullfix "pubsub.googleapis.com/$events" "$filter" "$where"
     learn writer gcloud logging sinks describe pullfix "$(parent_flag "$where")" --format='value(writerIdentity)'
     must_bind "$events" roles/pubsub.publisher "$writer"
+    writers+=" $writer"
   done
 }

@@ -269,14 +269,32 @@ func deployFunction(c *call) error {
 			t["--"+name] = value
 		}
 	}
+	maps.Copy(t, c.shown())
 	c.Things[function(c)] = t
 	c.Things[c.location()+"/services/"+c.pos[0]] = thing{}
 	generated := c.parent() + "/subscriptions/eventarc-pullfix-sub-1"
 	c.Things[c.location()+"/triggers/pullfix-1"] = thing{"transport.pubsub.subscription": generated}
-	if c.Things[generated] == nil {
+	if s := c.Things[generated]; s == nil || s["topic"] != within(c.parent(), "topics", c.flags["trigger-topic"]) && os.Getenv("FAKE_STUCK") == "" {
 		c.Things[generated] = thing{"topic": within(c.parent(), "topics", c.flags["trigger-topic"]), "ackDeadlineSeconds": "10"}
 	}
 	return nil
+}
+
+// shown is how Google Cloud shows the settings of a function that was deployed.
+func (c *call) shown() thing {
+	_, retry := c.flags["retry"]
+	separator, list, _ := strings.Cut(strings.TrimPrefix(c.flags["set-env-vars"], "^"), "^")
+	env := append(strings.Split(list, separator), "LOG_EXECUTION_ID=true")
+	slices.Sort(env)
+	return thing{
+		"serviceConfig.ingressSettings":               map[string]string{"internal-only": "ALLOW_INTERNAL_ONLY"}[c.flags["ingress-settings"]],
+		"serviceConfig.maxInstanceCount":              c.flags["max-instances"],
+		"serviceConfig.maxInstanceRequestConcurrency": c.flags["concurrency"],
+		"serviceConfig.timeoutSeconds":                strings.TrimSuffix(c.flags["timeout"], "s"),
+		"serviceConfig.serviceAccountEmail":           c.flags["run-service-account"],
+		"serviceConfig.environmentVariables":          strings.Join(env, ";"),
+		"eventTrigger.retryPolicy":                    map[bool]string{true: "RETRY_POLICY_RETRY", false: "RETRY_POLICY_DO_NOT_RETRY"}[retry],
+	}
 }
 
 func deleteFunction(c *call) error {

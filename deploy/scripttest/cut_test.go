@@ -27,7 +27,7 @@ func (s *site) cutOff(args ...string) {
 		s.Fatalf("%d changes were seen: %v", len(cuts), err)
 	}
 	for n := range cuts {
-		if !thorough() && n != 30 {
+		if n%pace() != 0 {
 			continue
 		}
 		w, err := readWorld(cuts[n])
@@ -42,8 +42,19 @@ func (s *site) cutOff(args ...string) {
 	}
 }
 
-// thorough tells whether runs are cut off after each of their changes, which
-// takes minutes, or after some.
+// pace is after how many changes a run is cut off: each takes seconds.
+func pace() int {
+	switch os.Getenv("PULLFIX_FURTHER") {
+	case "":
+		return 30
+	case "all":
+		return 1
+	default:
+		return 4
+	}
+}
+
+// thorough tells whether there is time for what takes minutes.
 func thorough() bool { return os.Getenv("PULLFIX_FURTHER") != "" }
 
 // lengthy is for a test that others do without for a while.

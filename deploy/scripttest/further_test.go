@@ -1,14 +1,14 @@
 package scripttest
 
 import (
+	"encoding/json"
 	"io/fs"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 )
 
@@ -32,58 +32,88 @@ func further(t *testing.T, program string) string {
 	return path
 }
 
-// TestGcloudKnowsTheFlags looks every command and flag up in gcloud's own help.
-func TestGcloudKnowsTheFlags(t *testing.T) {
+// TestGcloudReadsTheCommands has gcloud's own parser read every command, once
+// with each set of flags.
+func TestGcloudReadsTheCommands(t *testing.T) {
 	t.Parallel()
 	program := further(t, "gcloud")
-	flags := map[string]map[string]bool{}
+	called, lines := map[string]bool{}, map[string]string{}
 	for _, c := range everyCall(t) {
 		parsed, err := parseCall(newWorld(), c.Args)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if flags[parsed.command] == nil {
-			flags[parsed.command] = map[string]bool{}
-		}
-		for name := range parsed.flags {
-			flags[parsed.command][name] = true
-		}
+		called[parsed.command] = true
+		lines[parsed.command+" "+strings.Join(slices.Sorted(maps.Keys(parsed.flags)), " ")] = quoted(append([]string{"gcloud"}, c.Args...))
 	}
 	for command := range commands {
-		if flags[command] == nil && !slices.Contains(uncalled, command) {
+		if !called[command] && !slices.Contains(uncalled, command) {
 			t.Errorf("no run calls gcloud %s", command)
 		}
 	}
-	config := t.TempDir()
-	var helps sync.WaitGroup
-	turns := make(chan struct{}, 2)
-	for command, names := range flags {
-		helps.Go(func() {
-			turns <- struct{}{}
-			defer func() { <-turns }()
-			cmd := exec.CommandContext(t.Context(), program, append([]string{"help"}, strings.Fields(command)...)...)
-			cmd.Env = append(os.Environ(), "CLOUDSDK_CONFIG="+config, "CLOUDSDK_COMPONENT_MANAGER_DISABLE_UPDATE_CHECK=1")
-			out, err := cmd.Output()
-			if err != nil {
-				t.Errorf("gcloud help %s: %v", command, err)
-				return
-			}
-			known := flagWords.FindAllString(string(out), -1)
-			for name := range names {
-				if !slices.Contains(known, "--"+name) && !slices.Contains(known, "--"+strings.TrimPrefix(name, "no-")) {
-					t.Errorf("gcloud %s has no flag --%s", command, name)
-				}
-			}
-		})
+	for id, answer := range readBy(t, program, lines) {
+		if answer != "" {
+			t.Errorf("gcloud refuses %s: %s", lines[id], answer)
+		}
 	}
-	helps.Wait()
+}
+
+// readBy has gcloud read commands, and returns what it has against each.
+func readBy(t *testing.T, gcloud string, lines map[string]string) map[string]string {
+	t.Helper()
+	type line struct {
+		Command string `json:"command_string"`
+		ID      string `json:"id"`
+	}
+	var all []line
+	for id, command := range lines {
+		all = append(all, line{command, id})
+	}
+	text, err := json.Marshal(all)
+	file := filepath.Join(t.TempDir(), "commands.json")
+	if err == nil {
+		err = os.WriteFile(file, text, 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), gcloud, "meta", "lint-gcloud-commands", "--serialize", "--commands-file="+file)
+	cmd.Env = append(os.Environ(), "CLOUDSDK_CONFIG="+t.TempDir(), "CLOUDSDK_CORE_DISABLE_PROMPTS=1", "CLOUDSDK_COMPONENT_MANAGER_DISABLE_UPDATE_CHECK=1")
+	out, err := cmd.Output()
+	var read map[string][]struct {
+		Success bool   `json:"success"`
+		Message string `json:"error_message"`
+	}
+	if err == nil {
+		err = json.Unmarshal(out, &read)
+	}
+	if err != nil {
+		t.Fatalf("gcloud meta lint-gcloud-commands: %v\n%s", err, out)
+	}
+	against := map[string]string{}
+	for id := range lines {
+		against[id] = "it says nothing about it"
+		for _, answer := range read[id] {
+			if against[id] = answer.Message; answer.Success {
+				against[id] = ""
+			}
+		}
+	}
+	return against
+}
+
+// quoted is a command as a shell reads it.
+func quoted(words []string) string {
+	all := make([]string, len(words))
+	for n, word := range words {
+		all[n] = "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
+	}
+	return strings.Join(all, " ")
 }
 
 // uncalled are commands of the stand-in that come with others, and that no run
 // of deploy.sh needs.
-var uncalled = []string{"logging buckets delete", "firestore databases delete", "pubsub subscriptions remove-iam-policy-binding", "pubsub topics remove-iam-policy-binding"}
-
-var flagWords = regexp.MustCompile(`--[a-z0-9-]+`)
+var uncalled = []string{"logging buckets delete", "firestore databases delete", "pubsub subscriptions remove-iam-policy-binding"}
 
 // everyCall is what gcloud is called for in a life of each deployment: first,
 // after changes by hand, and at the end.

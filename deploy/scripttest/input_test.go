@@ -51,6 +51,7 @@ func TestRefusesBadInput(t *testing.T) {
 		{fine + " --rules=failing.yaml", "--rules: failing.yaml: its tests fail"},
 		{fine + " --rules=open.yaml", "--resource: missing: the rules name 'projects/app-*/secrets/bot'"},
 		{fine + " --rules=numbered.yaml", "projects/123456: want the id of the project"},
+		{fine + " --rules=numbered.yaml --organization=123", "projects/123456: want the id of the project"},
 		{fine + " --rules=folders.yaml", "--organization: missing"},
 		{fine + " --resource=secrets/bot", "--resource: secrets/bot: want the full name"},
 		{fine + " --resource=projects/app-two/secrets/bot", "--resource: projects/app-two/secrets/bot: no rule"},

@@ -38,6 +38,7 @@ func TestMain(m *testing.M) {
 type logged struct {
 	Changes bool
 	Args    []string
+	Locale  string
 }
 
 func record(changes bool, args []string) (err error) {
@@ -45,7 +46,7 @@ func record(changes bool, args []string) (err error) {
 	if err != nil {
 		return err
 	}
-	err = json.NewEncoder(f).Encode(logged{changes, args})
+	err = json.NewEncoder(f).Encode(logged{changes, args, os.Getenv("LC_ALL")})
 	if cerr := f.Close(); err == nil {
 		err = cerr
 	}
