@@ -34,7 +34,8 @@ var gcloudServices = []string{
 }
 
 // TestCommandsMend runs what is printed in a shell, with the real gcloud, until
-// all is well again: for every third breakage, or with PULLFIX_FURTHER=all for each. Only where something else hangs on what was mended does
+// all is well again: for every third breakage, or for each with
+// PULLFIX_FURTHER=all. Only where something else hangs on what was mended does
 // that take more than one round.
 func TestCommandsMend(t *testing.T) {
 	programs(t)
