@@ -21,6 +21,10 @@ import (
 	"github.com/pullfix/pullfix/emulator/emulatortest"
 )
 
+// client has connections of its own: a test server that closes would also close
+// those of [http.DefaultClient].
+var client = &http.Client{Transport: &http.Transport{}}
+
 // filled are the values that the placeholders of the files get here.
 var filled = map[string]string{
 	"PULLFIX_PROJECT":      "ops",
@@ -350,7 +354,7 @@ func call(t *testing.T, method, url string, send, receive any) {
 		t.Fatal(err)
 	}
 	req.Header.Set("Content-Type", "application/json")
-	resp, err := http.DefaultClient.Do(req)
+	resp, err := client.Do(req)
 	if err != nil {
 		t.Fatal(err)
 	}

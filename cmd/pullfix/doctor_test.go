@@ -18,6 +18,10 @@ import (
 	"github.com/pullfix/pullfix/emulator/emulatortest"
 )
 
+// client has connections of its own: a test server that closes would also close
+// those of [http.DefaultClient].
+var client = &http.Client{Transport: &http.Transport{}}
+
 const doctorSeed = `
 projects:
   - {id: ops, number: 900000000009}
@@ -68,7 +72,7 @@ func exchange(ctx context.Context, method, url string, body any) (answer map[str
 		return nil, err
 	}
 	req.Header.Set("Content-Type", "application/json")
-	resp, err := http.DefaultClient.Do(req)
+	resp, err := client.Do(req)
 	if err != nil {
 		return nil, err
 	}

@@ -18,6 +18,10 @@ import (
 	"github.com/pullfix/pullfix/internal/rest"
 )
 
+// client has connections of its own: a test server that closes would also close
+// those of [http.DefaultClient].
+var client = &http.Client{Transport: &http.Transport{}}
+
 // site is a local Google Cloud in which pullfix is deployed.
 type site struct {
 	*testing.T
@@ -107,7 +111,7 @@ func (s *site) try(method, path string, body any) (map[string]any, error) {
 	if err != nil {
 		return nil, err
 	}
-	resp, err := http.DefaultClient.Do(req)
+	resp, err := client.Do(req)
 	if err != nil {
 		return nil, err
 	}
@@ -197,7 +201,7 @@ func (s *site) function() {
 	if err != nil {
 		s.Fatal(err)
 	}
-	resp, err := http.DefaultClient.Do(req)
+	resp, err := client.Do(req)
 	if err != nil {
 		s.Fatal(err)
 	}

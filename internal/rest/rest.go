@@ -53,7 +53,8 @@ const scope = "https://www.googleapis.com/auth/cloud-platform"
 func New(ctx context.Context, endpoint string, calls Calls) (*Client, error) {
 	c := &Client{calls: calls, known: map[string]*document{}}
 	if endpoint != "" {
-		c.http, c.endpoint = &http.Client{}, "http://"+endpoint+"/"
+		// Neither a proxy nor connections that others close are for it.
+		c.http, c.endpoint = &http.Client{Transport: &http.Transport{}}, "http://"+endpoint+"/"
 		return c, nil
 	}
 	var err error
