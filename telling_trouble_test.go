@@ -11,6 +11,8 @@ import (
 
 	"golang.org/x/tools/txtar"
 	"google.golang.org/grpc/codes"
+
+	"github.com/pullfix/pullfix/internal/further"
 )
 
 // mood is how the channel "two" takes its messages.
@@ -61,7 +63,7 @@ func codesFrom(first codes.Code) (all []codes.Code) {
 // PULLFIX_FURTHER it is only told of an alert, and meets some codes.
 func TestTellingInLedgerTrouble(t *testing.T) {
 	stories, met := []string{"not-allowed"}, someCodes
-	if os.Getenv("PULLFIX_FURTHER") != "" {
+	if further.Wanted() {
 		stories, met = append(stories, "granted"), codesFrom(codes.Canceled)
 	} else {
 		t.Log("set PULLFIX_FURTHER=1 to have a grant told, and all codes met")

@@ -3,11 +3,12 @@ package pullfix
 import (
 	"fmt"
 	"maps"
-	"os"
 	"slices"
 	"testing"
 
 	"google.golang.org/grpc/codes"
+
+	"github.com/pullfix/pullfix/internal/further"
 )
 
 // writes are the methods whose answer can be lost after they took effect.
@@ -22,7 +23,7 @@ func TestEveryCodeAtEveryStep(t *testing.T) {
 	calm.deliver(t, entry)
 	calls := calm.cloud.Calls()
 	rows := []int{1}
-	if os.Getenv("PULLFIX_FURTHER") != "" {
+	if further.Wanted() {
 		rows = []int{1, 3}
 	} else {
 		t.Log("set PULLFIX_FURTHER=1 to have each fail more than once")

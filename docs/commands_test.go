@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"maps"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -14,6 +13,8 @@ import (
 
 	"github.com/goccy/go-yaml"
 	"mvdan.cc/sh/v3/syntax"
+
+	"github.com/pullfix/pullfix/internal/further"
 )
 
 // programs are what the commands on the pages may need.
@@ -199,23 +200,13 @@ type group struct {
 
 func gcloudTree(t *testing.T) *group {
 	t.Helper()
-	skip := t.Skipf
-	if os.Getenv("PULLFIX_NO_SKIP") != "" {
-		skip = t.Fatalf
-	}
-	if os.Getenv("PULLFIX_FURTHER") == "" {
-		skip("set PULLFIX_FURTHER=1 to run the tests that need gcloud")
-	}
-	program, err := exec.LookPath("gcloud")
-	if err == nil {
-		program, err = filepath.EvalSymlinks(program)
-	}
+	program, err := filepath.EvalSymlinks(further.Program(t, "gcloud"))
 	if err != nil {
-		skip("gcloud is missing: %v", err)
+		t.Fatal(err)
 	}
 	text, err := os.ReadFile(filepath.Join(filepath.Dir(program), "..", "data", "cli", "gcloud_completions.py"))
 	if err != nil {
-		skip("gcloud is installed without its tree of commands: %v", err)
+		further.Lack(t, "gcloud is installed without its tree of commands: %v", err)
 	}
 	_, literal, found := bytes.Cut(text, []byte("\nSTATIC_COMPLETION_CLI_TREE = "))
 	if !found {

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/pullfix/pullfix/internal/further"
 )
 
 // TestGcloudParsesCommands has the parser of the real gcloud read every gcloud
@@ -16,7 +18,7 @@ import (
 // TestGcloudCommandsExist looks into does not know what is required, what goes
 // together, and what a value looks like.
 func TestGcloudParsesCommands(t *testing.T) {
-	gcloud := furtherGcloud(t)
+	gcloud := further.Program(t, "gcloud")
 	type line struct {
 		Command string `json:"command_string"`
 		ID      string `json:"id"`
@@ -72,22 +74,6 @@ func quoted(args []string) string {
 		words = append(words, "'"+strings.ReplaceAll(arg, "'", `'\''`)+"'")
 	}
 	return strings.Join(words, " ")
-}
-
-func furtherGcloud(t *testing.T) string {
-	t.Helper()
-	skip := t.Skipf
-	if os.Getenv("PULLFIX_NO_SKIP") != "" {
-		skip = t.Fatalf
-	}
-	if os.Getenv("PULLFIX_FURTHER") == "" {
-		skip("set PULLFIX_FURTHER=1 to run the tests that need gcloud")
-	}
-	gcloud, err := exec.LookPath("gcloud")
-	if err != nil {
-		skip("gcloud is missing: %v", err)
-	}
-	return gcloud
 }
 
 // TestGcloudCommandsInProse looks up the commands that sentences and tables

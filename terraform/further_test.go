@@ -8,24 +8,6 @@ import (
 	"testing"
 )
 
-// further tells whether tests run that need more than Go. Where they must, a
-// missing program is a failure.
-func further(t *testing.T, program string) string {
-	t.Helper()
-	if os.Getenv("PULLFIX_FURTHER") == "" {
-		t.Skipf("set PULLFIX_FURTHER=1 to run the tests that need %s", program)
-	}
-	path, err := exec.LookPath(program)
-	switch {
-	case err == nil:
-	case os.Getenv("PULLFIX_NO_SKIP") != "":
-		t.Fatalf("%s is missing: %v", program, err)
-	default:
-		t.Skipf("%s is missing: %v", program, err)
-	}
-	return path
-}
-
 // cache is the folder outside the tree that .ci/run fills.
 func cache(t *testing.T) string {
 	t.Helper()

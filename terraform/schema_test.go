@@ -19,6 +19,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/pullfix/pullfix/internal/further"
 )
 
 var update = flag.Bool("update", false, "rewrite testdata/stub/schema.json")
@@ -59,7 +61,7 @@ type block struct {
 // packages again.
 func TestTheStandInKnowsTheRealSchema(t *testing.T) {
 	t.Parallel()
-	npm := further(t, "npm")
+	npm := further.Program(t, "npm")
 	got := map[string]schema{}
 	for provider, of := range bindings {
 		s, err := readBindings(pack(t, npm, of), provider, used(t))

@@ -12,6 +12,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/pullfix/pullfix/internal/further"
 )
 
 // askAll asks the module for the targets of every policy in a folder, in the
@@ -42,7 +44,7 @@ output "among" {
 // pullfix reads: of those in the tree, and of many that are made up.
 func TestTargetsArePullfixs(t *testing.T) {
 	t.Parallel()
-	terraform, dir := further(t, "terraform"), t.TempDir()
+	terraform, dir := further.Program(t, "terraform"), t.TempDir()
 	pullfix := filepath.Join(dir, "pullfix")
 	run(t, filepath.Join("..", "cmd", "pullfix"), "go", "build", "-o", pullfix, ".")
 	policies := somePolicies(t, dir)

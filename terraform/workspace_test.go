@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/pullfix/pullfix/internal/further"
 )
 
 // workspace is a copy of the repository in which Terraform finds the stand-in
@@ -22,7 +24,7 @@ type workspace struct {
 
 func newWorkspace(t *testing.T) workspace {
 	t.Helper()
-	w := workspace{program: further(t, "terraform")}
+	w := workspace{program: further.Program(t, "terraform")}
 	dir := t.TempDir()
 	w.top = filepath.Join(dir, "pullfix")
 	mirror, config := filepath.Join(dir, "mirror"), filepath.Join(dir, "terraform.rc")

@@ -14,30 +14,14 @@ import (
 	"time"
 
 	"golang.org/x/tools/txtar"
-)
 
-// furtherTests tells whether tests run that need more than Go. Where they
-// must, a missing part is a failure.
-func furtherTests(t *testing.T, program string) string {
-	t.Helper()
-	if os.Getenv("PULLFIX_FURTHER") == "" {
-		t.Skipf("set PULLFIX_FURTHER=1 to run the tests that need %s", program)
-	}
-	path, err := exec.LookPath(program)
-	switch {
-	case err == nil:
-	case os.Getenv("PULLFIX_NO_SKIP") != "":
-		t.Fatalf("%s is missing: %v", program, err)
-	default:
-		t.Skipf("%s is missing: %v", program, err)
-	}
-	return path
-}
+	"github.com/pullfix/pullfix/internal/further"
+)
 
 // TestGcloudSeesTheGrant posts an event with curl to the function, and reads
 // and changes the same policy with the real gcloud.
 func TestGcloudSeesTheGrant(t *testing.T) {
-	gcloud, curl := furtherTests(t, "gcloud"), furtherTests(t, "curl")
+	gcloud, curl := further.Program(t, "gcloud"), further.Program(t, "curl")
 	dir := t.TempDir()
 	story, err := txtar.ParseFile("testdata/serve.txtar")
 	if err != nil {

@@ -23,6 +23,7 @@ import (
 	"github.com/pullfix/pullfix/emulator/emulatortest"
 	"github.com/pullfix/pullfix/iam"
 	"github.com/pullfix/pullfix/internal/brief/samples"
+	"github.com/pullfix/pullfix/internal/further"
 	"github.com/pullfix/pullfix/internal/retry"
 	"github.com/pullfix/pullfix/notify"
 	"github.com/pullfix/pullfix/notify/email"
@@ -47,7 +48,7 @@ type fixed struct {
 // as they stand there, and has a shell and the real gcloud run them. Each makes
 // the binding that it should, and what else is in the policy stays.
 func TestPrintedCommands(t *testing.T) {
-	gcloud, sh := furtherTests(t, "gcloud"), furtherTests(t, "sh")
+	gcloud, sh := further.Program(t, "gcloud"), further.Program(t, "sh")
 	story, err := txtar.ParseFile("testdata/printed/commands.txtar")
 	if err != nil {
 		t.Fatal(err)

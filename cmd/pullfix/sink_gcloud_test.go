@@ -11,12 +11,14 @@ import (
 	"time"
 
 	"golang.org/x/tools/txtar"
+
+	"github.com/pullfix/pullfix/internal/further"
 )
 
 // TestGcloudTakesTheSinkFilter gives the filter to the real gcloud, which hands
 // it on to the local Google Cloud: as a query of entries, and as that of a sink.
 func TestGcloudTakesTheSinkFilter(t *testing.T) {
-	gcloud, dir := furtherTests(t, "gcloud"), t.TempDir()
+	gcloud, dir := further.Program(t, "gcloud"), t.TempDir()
 	story, err := txtar.ParseFile("testdata/sink-filter.txtar")
 	if err != nil {
 		t.Fatal(err)

@@ -9,6 +9,8 @@ import (
 	"runtime/debug"
 	"strings"
 	"testing"
+
+	"github.com/pullfix/pullfix/internal/further"
 )
 
 func TestBuild(t *testing.T) {
@@ -45,7 +47,7 @@ func TestBuild(t *testing.T) {
 // TestReleaseIsStamped builds a program of the same module and with the same
 // words in a checkout of a tag, as a release is built, and after a change.
 func TestReleaseIsStamped(t *testing.T) {
-	git, dir := furtherTests(t, "git"), t.TempDir()
+	git, dir := further.Program(t, "git"), t.TempDir()
 	run := func(program string, args ...string) string {
 		t.Helper()
 		cmd := exec.CommandContext(t.Context(), program, args...)

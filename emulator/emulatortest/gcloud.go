@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/pullfix/pullfix/internal/further"
 )
 
 // gcloudServices are those whose address gcloud is told. Some are not emulated;
@@ -29,20 +31,10 @@ type Gcloud struct {
 // NewGcloud returns the gcloud of this machine for the local Google Cloud at an
 // address. It keeps nothing beyond the test, and logs in nowhere.
 //
-// The test is skipped unless PULLFIX_FURTHER is set and gcloud is there. Where
-// PULLFIX_NO_SKIP is set it fails instead.
+// It is for further tests (package internal/further).
 func NewGcloud(t testing.TB, address string) Gcloud {
 	t.Helper()
-	skip := t.Skipf
-	if os.Getenv("PULLFIX_NO_SKIP") != "" {
-		skip = t.Fatalf
-	}
-	if os.Getenv("PULLFIX_FURTHER") == "" {
-		skip("set PULLFIX_FURTHER=1 to run the tests that need gcloud")
-	}
-	if _, err := exec.LookPath("gcloud"); err != nil {
-		skip("gcloud is missing: %v", err)
-	}
+	further.Program(t, "gcloud")
 	env := []string{
 		"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir(), "CLOUDSDK_CONFIG=" + t.TempDir(),
 		"CLOUDSDK_AUTH_DISABLE_CREDENTIALS=true", "CLOUDSDK_CORE_DISABLE_PROMPTS=1",

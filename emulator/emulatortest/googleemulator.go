@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/pullfix/pullfix/internal/further"
 )
 
 // googleEmulator is one of the emulators that Google ships with gcloud. It runs
@@ -22,8 +24,6 @@ type googleEmulator struct {
 }
 
 // start runs the emulator until the end of the test, and returns its address.
-// The test is skipped where it cannot run; where PULLFIX_NO_SKIP is set it fails
-// instead.
 func (g googleEmulator) start(t testing.TB, args ...string) (address string) {
 	t.Helper()
 	g.require(t)
@@ -61,17 +61,8 @@ func (g googleEmulator) start(t testing.TB, args ...string) (address string) {
 
 func (g googleEmulator) require(t testing.TB) {
 	t.Helper()
-	skip := t.Skipf
-	if os.Getenv("PULLFIX_NO_SKIP") != "" {
-		skip = t.Fatalf
-	}
-	if os.Getenv("PULLFIX_FURTHER") == "" {
-		skip("set PULLFIX_FURTHER=1 to run the tests that need Google's %s emulator", g.name)
-	}
 	for _, program := range []string{"gcloud", "java"} {
-		if _, err := exec.LookPath(program); err != nil {
-			skip("%s is missing: %v", program, err)
-		}
+		further.Program(t, program)
 	}
 	// gcloud would download what it lacks.
 	root, err := exec.CommandContext(t.Context(), "gcloud", "info", "--format=value(installation.sdk_root)").Output()
@@ -79,7 +70,7 @@ func (g googleEmulator) require(t testing.TB) {
 		t.Fatalf("gcloud info: %v", err)
 	}
 	if _, err := os.Stat(filepath.Join(strings.TrimSpace(string(root)), "platform", g.component)); err != nil {
-		skip("gcloud lacks the component %s: %v", g.component, err)
+		further.Lack(t, "gcloud lacks the component %s: %v", g.component, err)
 	}
 }
 

@@ -7,8 +7,8 @@ import "testing"
 // what the local Google Cloud is to answer
 // (https://cloud.google.com/sdk/gcloud/reference/beta/emulators/firestore).
 //
-// The test is skipped unless PULLFIX_FURTHER is set and gcloud, its Firestore
-// emulator and java are there. Where PULLFIX_NO_SKIP is set it fails instead.
+// It is for further tests (package internal/further), and needs gcloud with that
+// component, and java.
 func GoogleFirestore(t testing.TB) (address string) {
 	t.Helper()
 	return googleEmulator{name: "Firestore", command: "firestore", component: "cloud-firestore-emulator"}.start(t)

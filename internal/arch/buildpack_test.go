@@ -17,6 +17,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/pullfix/pullfix/internal/further"
 )
 
 // generatedMain is, in effect, the program that the Go functions buildpack
@@ -103,13 +105,7 @@ func refusesBrokenRules(t *testing.T, binary string) {
 // fetch modules, and builds again: the copy lacks what only tests and the command
 // line need.
 func tidies(t *testing.T, src, binary string) {
-	switch {
-	case os.Getenv("PULLFIX_FURTHER") != "":
-	case os.Getenv("PULLFIX_NO_SKIP") != "":
-		t.Fatal("PULLFIX_NO_SKIP is set, but PULLFIX_FURTHER is not")
-	default:
-		t.Skip("may fetch modules: set PULLFIX_FURTHER=1")
-	}
+	further.Only(t, "may fetch modules")
 	run(t, src, "go", "mod", "tidy")
 	run(t, src, "go", "build", "-mod=readonly", "-o", binary+"-tidied", "./functions.local/app")
 }
@@ -117,14 +113,7 @@ func tidies(t *testing.T, src, binary string) {
 // stage copies what deploy.sh deploys.
 func stage(t *testing.T, to string) {
 	t.Helper()
-	bash, err := exec.LookPath("bash")
-	switch {
-	case err == nil:
-	case os.Getenv("PULLFIX_NO_SKIP") != "":
-		t.Fatal(err)
-	default:
-		t.Skip(err)
-	}
+	bash := further.Find(t, "bash")
 	if err := os.MkdirAll(to, 0o700); err != nil {
 		t.Fatal(err)
 	}

@@ -8,25 +8,9 @@ import (
 	"slices"
 	"strings"
 	"testing"
-)
 
-// programs are what the commands call besides gcloud.
-func programs(t *testing.T) {
-	t.Helper()
-	if os.Getenv("PULLFIX_FURTHER") == "" {
-		t.Skip("set PULLFIX_FURTHER=1 to run the tests that need gcloud")
-	}
-	for _, name := range []string{"gcloud", "bash", "jq"} {
-		_, err := exec.LookPath(name)
-		switch {
-		case err == nil:
-		case os.Getenv("PULLFIX_NO_SKIP") != "":
-			t.Fatalf("%s is missing: %v", name, err)
-		default:
-			t.Skipf("%s is missing: %v", name, err)
-		}
-	}
-}
+	"github.com/pullfix/pullfix/internal/further"
+)
 
 // gcloudServices are those that the commands call, by gcloud's names.
 var gcloudServices = []string{
@@ -38,7 +22,9 @@ var gcloudServices = []string{
 // PULLFIX_FURTHER=all. Only where something else hangs on what was mended does
 // that take more than one round.
 func TestCommandsMend(t *testing.T) {
-	programs(t)
+	for _, program := range []string{"gcloud", "bash", "jq"} {
+		further.Program(t, program)
+	}
 	t.Parallel()
 	bin := t.TempDir()
 	build := exec.CommandContext(t.Context(), "go", "build", "-o", filepath.Join(bin, "pullfix"), "../../cmd/pullfix")
@@ -47,7 +33,7 @@ func TestCommandsMend(t *testing.T) {
 	}
 	for n, name := range slices.Sorted(maps.Keys(breakages)) {
 		b := breakages[name]
-		if n%3 != 0 && os.Getenv("PULLFIX_FURTHER") != "all" {
+		if n%3 != 0 && !further.All() {
 			continue // each takes seconds
 		}
 		t.Run(name, func(t *testing.T) {

@@ -2,48 +2,22 @@ package email
 
 import (
 	"bufio"
-	"bytes"
-	"context"
 	"crypto/x509"
-	"encoding/base64"
 	"encoding/json"
 	"encoding/pem"
-	"fmt"
-	"html"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/pullfix/pullfix/internal/chromium"
+	"github.com/pullfix/pullfix/internal/further"
 	"github.com/pullfix/pullfix/notify"
 )
-
-// further returns the path of a program that is more than Go. Where it must be
-// there, its absence is a failure.
-func further(t *testing.T, program string) string {
-	t.Helper()
-	skip := skipper(t)
-	if os.Getenv("PULLFIX_FURTHER") == "" {
-		skip("set PULLFIX_FURTHER=1 to run the tests that need %s", program)
-	}
-	path, err := exec.LookPath(program)
-	if err != nil {
-		skip("%s is missing: %v", program, err)
-	}
-	return path
-}
-
-func skipper(t *testing.T) func(format string, args ...any) {
-	if os.Getenv("PULLFIX_NO_SKIP") != "" {
-		return t.Fatalf
-	}
-	return t.Skipf
-}
 
 // parsed is a mail as the peer prints it.
 type parsed struct {
@@ -91,14 +65,14 @@ func TestAnotherServerReadsTheSame(t *testing.T) {
 // in the cache folder that .ci/run fills.
 func peer(t *testing.T) (port string, roots *x509.CertPool, next func() []byte) {
 	t.Helper()
-	node := further(t, "node")
+	node := further.Program(t, "node")
 	cache, err := os.UserCacheDir()
 	if err != nil {
 		t.Fatal(err)
 	}
 	modules := filepath.Join(cache, "pullfix-ci", "mail-peer", "node_modules")
 	if _, err := os.Stat(filepath.Join(modules, "smtp-server")); err != nil {
-		skipper(t)("npm install the modules that .ci/run names: %v", err)
+		further.Lack(t, "npm install the modules that .ci/run names: %v", err)
 	}
 	certificate, roots := certify(t, "127.0.0.1")
 	key, err := x509.MarshalPKCS8PrivateKey(certificate.PrivateKey)
@@ -150,13 +124,13 @@ type view struct {
 }
 
 // TestMailsInABrowser shows the mail of every tone, on a phone and on a desk,
-// by day and by night. Where PULLFIX_SCREENSHOTS names a folder, it gets the
-// pictures.
+// by day and by night.
 func TestMailsInABrowser(t *testing.T) {
+	further.Program(t, "chromium")
 	messages, mails := shownMails(t)
-	for _, b := range browsers(t) {
-		t.Run(b.name(), func(t *testing.T) {
-			for i, got := range b.show(t, mails) {
+	for _, b := range chromium.Screens() {
+		t.Run(b.String(), func(t *testing.T) {
+			for i, got := range show(t, b, mails) {
 				t.Run(messages[i].Problem, func(t *testing.T) { judgeShown(t, b, messages[i], got) })
 			}
 		})
@@ -169,18 +143,12 @@ func TestMailsWithoutTheirStyle(t *testing.T) {
 	for i := range mails {
 		mails[i] = regexp.MustCompile(`(?s)<style>.*</style>`).ReplaceAllString(mails[i], "")
 	}
-	for _, b := range browsers(t)[:1] {
-		for i, got := range b.show(t, mails) {
-			if got.Needed > b.width || len(got.Faint) > 0 {
-				t.Errorf("%s needs %d pixels of %d, and has texts of a contrast below 4.5: %q", messages[i].Problem, got.Needed, b.width, got.Faint)
-			}
+	b := chromium.Browser{Width: chromium.Phone}
+	for i, got := range show(t, b, mails) {
+		if got.Needed > b.Width || len(got.Faint) > 0 {
+			t.Errorf("%s needs %d pixels of %d, and has texts of a contrast below 4.5: %q", messages[i].Problem, got.Needed, b.Width, got.Faint)
 		}
 	}
-}
-
-func browsers(t *testing.T) []browser {
-	chromium := further(t, "chromium")
-	return []browser{{chromium, 390, false}, {chromium, 390, true}, {chromium, 1280, false}, {chromium, 1280, true}}
 }
 
 func shownMails(t *testing.T) (messages []notify.Message, mails []string) {
@@ -203,13 +171,13 @@ func unbreakable() notify.Message {
 	}
 }
 
-func judgeShown(t *testing.T, b browser, m notify.Message, got view) {
+func judgeShown(t *testing.T, b chromium.Browser, m notify.Message, got view) {
 	t.Helper()
-	if got.Width != b.width || got.Needed > b.width {
-		t.Errorf("the mail needs %d pixels of %d, want at most %d", got.Needed, got.Width, b.width)
+	if got.Width != b.Width || got.Needed > b.Width {
+		t.Errorf("the mail needs %d pixels of %d, want at most %d", got.Needed, got.Width, b.Width)
 	}
-	if got.Dark != b.dark || (got.Page < 0.5) != b.dark {
-		t.Errorf("the mail has luminance %.2f and knows of dark %t, want a page that is dark: %t", got.Page, got.Dark, b.dark)
+	if got.Dark != b.Dark || (got.Page < 0.5) != b.Dark {
+		t.Errorf("the mail has luminance %.2f and knows of dark %t, want a page that is dark: %t", got.Page, got.Dark, b.Dark)
 	}
 	if len(got.Fetched) > 0 {
 		t.Errorf("the mail fetched %q, want nothing", got.Fetched)
@@ -228,69 +196,19 @@ func judgeShown(t *testing.T, b browser, m notify.Message, got view) {
 	}
 }
 
-type browser struct {
-	program string
-	width   int
-	dark    bool
-}
-
-func (b browser) name() string {
-	return fmt.Sprintf("%d-%s", b.width, map[bool]string{true: "dark", false: "light"}[b.dark])
-}
-
-var title = regexp.MustCompile(`<title>([^<]*)</title>`)
-
-// show puts mails into frames of the width of the screen, which may be
-// narrower than a window can be.
-func (b browser) show(t *testing.T, mails []string) (got []view) {
+// show puts mails beside one another; each is as high as it needs to be.
+func show(t *testing.T, b chromium.Browser, mails []string) (got []view) {
 	t.Helper()
 	script, err := os.ReadFile(filepath.Join("testdata", "measure.js"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	var text strings.Builder
-	text.WriteString(`<!DOCTYPE html><meta charset="utf-8"><title></title><body style="margin:0">`)
+	var frames []chromium.Frame
 	for _, mail := range mails {
-		fmt.Fprintf(&text, `<iframe srcdoc="%s" style="border:0;float:left;width:%dpx;height:100px"></iframe>`, html.EscapeString(mail), b.width)
+		frames = append(frames, chromium.Frame{Page: mail, Height: 100})
 	}
-	fmt.Fprintf(&text, "<script>%s</script>", script)
-	page := filepath.Join(t.TempDir(), "page.html")
-	if err := os.WriteFile(page, []byte(text.String()), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	found := title.FindSubmatch(b.run(t, "--dump-dom", "file://"+page))
-	if found == nil {
-		t.Fatal("the browser shows no page")
-	}
-	measures, err := base64.StdEncoding.DecodeString(string(found[1]))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := json.Unmarshal(measures, &got); err != nil || len(got) != len(mails) {
-		t.Fatalf("the browser measured %d mails of %d: %v: %s", len(got), len(mails), err, measures)
-	}
-	if dir := os.Getenv("PULLFIX_SCREENSHOTS"); dir != "" {
-		b.run(t, "--screenshot="+filepath.Join(dir, filepath.Base(t.Name())+".png"), "file://"+page)
+	if b.Measure(t, b.Page(string(script), frames...), &got); len(got) != len(mails) {
+		t.Fatalf("the browser measured %d mails of %d", len(got), len(mails))
 	}
 	return got
-}
-
-// run runs the browser offline and with nothing that it remembers.
-func (b browser) run(t *testing.T, args ...string) (stdout []byte) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	defer cancel()
-	preferred := map[bool]string{true: "0", false: "1"}[b.dark]
-	cmd := exec.CommandContext(ctx, b.program, append([]string{
-		"--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-		"--disable-component-update", "--disable-sync", "--hide-scrollbars", "--host-resolver-rules=MAP * ~NOTFOUND",
-		"--user-data-dir=" + t.TempDir(), "--blink-settings=preferredColorScheme=" + preferred, fmt.Sprintf("--window-size=%d,2800", 4*b.width),
-	}, args...)...)
-	var errors bytes.Buffer
-	cmd.Stderr, cmd.WaitDelay = &errors, 5*time.Second
-	stdout, err := cmd.Output()
-	if err != nil {
-		t.Fatalf("%s: %v\n%s", b.program, err, errors.String())
-	}
-	return stdout
 }

@@ -1,70 +1,36 @@
 package slack
 
 import (
-	"bytes"
 	"encoding/json"
-	"fmt"
 	"html"
 	"html/template"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
 
+	"github.com/pullfix/pullfix/internal/chromium"
+	"github.com/pullfix/pullfix/internal/further"
 	"github.com/pullfix/pullfix/notify"
 )
 
 // TestPreview shows a message of each tone in Chromium, in the layout of Slack's
 // clients, on a phone and on a desktop. A reader who is woken at night sees
 // without scrolling what happened, what to do and why, and nothing sticks out.
-// go test -run Preview -artifacts keeps the pictures.
 func TestPreview(t *testing.T) {
-	skip := t.Skipf
-	if os.Getenv("PULLFIX_NO_SKIP") != "" {
-		skip = t.Fatalf
-	}
-	if os.Getenv("PULLFIX_FURTHER") == "" {
-		skip("set PULLFIX_FURTHER=1 to run the tests that need Chromium")
-	}
-	program, err := exec.LookPath("chromium")
-	if err != nil {
-		skip("chromium is missing: %v", err)
-	}
+	further.Program(t, "chromium")
 	const phone = 844 - 200 // the height of one, less the client's bars
-	for _, width := range []int{390, 1280} {
-		page := filepath.Join(t.ArtifactDir(), fmt.Sprintf("slack-%d.html", width))
-		if err := os.WriteFile(page, preview(t, width), 0o644); err != nil {
-			t.Fatal(err)
-		}
-		chromium(t, program, page, "--screenshot="+strings.TrimSuffix(page, "html")+"png")
-		for _, m := range measured(t, chromium(t, program, page, "--dump-dom")) {
-			if m.Wide > 0 {
-				t.Errorf("%d px, %s: %d px stick out at the right", width, m.Name, m.Wide)
+	for _, b := range []chromium.Browser{{Width: chromium.Phone, Height: 9000}, {Width: chromium.Desk, Height: 9000}} {
+		t.Run(b.String(), func(t *testing.T) {
+			for _, m := range measured(t, b) {
+				if m.Wide > 0 {
+					t.Errorf("%s: %d px stick out at the right", m.Name, m.Wide)
+				}
+				if m.Need > phone && m.Name != "hostile" {
+					t.Errorf("%s: what the reader needs ends at %d px, want at most the %d of a phone", m.Name, m.Need, phone)
+				}
 			}
-			if m.Need > phone && m.Name != "hostile" {
-				t.Errorf("%d px, %s: what the reader needs ends at %d px, want at most the %d of a phone", width, m.Name, m.Need, phone)
-			}
-		}
+		})
 	}
-}
-
-// chromium runs the program on a page and returns what it prints.
-func chromium(t *testing.T, program, page string, args ...string) []byte {
-	t.Helper()
-	args = append([]string{
-		"--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-		"--disable-component-update", "--disable-sync", "--hide-scrollbars", "--window-size=1280,9000", "--user-data-dir=" + t.TempDir(),
-	}, args...)
-	cmd := exec.CommandContext(t.Context(), program, append(args, "file://"+page)...)
-	var problems bytes.Buffer
-	cmd.Stderr = &problems
-	out, err := cmd.Output()
-	if err != nil {
-		t.Fatalf("chromium: %v\n%s", err, problems.Bytes())
-	}
-	return out
 }
 
 // measure is what the page's script found of one message, in pixels.
@@ -74,15 +40,10 @@ type measure struct {
 	Wide int // beyond the right edge
 }
 
-func measured(t *testing.T, dom []byte) []measure {
+func measured(t *testing.T, b chromium.Browser) (all []measure) {
 	t.Helper()
-	found := regexp.MustCompile(`<title>(.*)</title>`).FindSubmatch(dom)
-	if found == nil {
-		t.Fatalf("the page has no title: %s", dom)
-	}
-	var all []measure
-	if err := json.Unmarshal([]byte(html.UnescapeString(string(found[1]))), &all); err != nil || len(all) != len(notify.Tones())+2 {
-		t.Fatalf("the page measured %s, %v, want every message", found[1], err)
+	if b.Measure(t, preview(t, b.Width), &all); len(all) != len(notify.Tones())+2 {
+		t.Fatalf("the page measured %+v, want every message", all)
 	}
 	return all
 }
@@ -92,18 +53,18 @@ type previewed struct {
 	shown
 }
 
-func preview(t *testing.T, width int) []byte {
+func preview(t *testing.T, width int) string {
 	t.Helper()
 	var all []previewed
 	for _, tone := range notify.Tones() {
 		all = append(all, previewed{tone.String(), show(t, sample(tone), nil)})
 	}
 	all = append(all, previewed{"hostile", show(t, hostile(), nil)}, previewed{"template", show(t, sample(notify.ActNow), everything(t))})
-	var out bytes.Buffer
+	var out strings.Builder
 	if err := previewPage.Execute(&out, map[string]any{"Width": width, "All": all}); err != nil {
 		t.Fatal(err)
 	}
-	return out.Bytes()
+	return out.String()
 }
 
 var previewPage = template.Must(template.New("page").Funcs(template.FuncMap{
@@ -132,12 +93,12 @@ code { padding: 2px 3px 1px; border: 1px solid #ddd; border-radius: 3px; backgro
 {{- else if eq .Type "actions"}}<div class="block">{{range .Elements}}<span class="button">{{.Label}}</span>{{end}}</div>
 {{- else if eq .Type "context"}}<div class="block context">{{range .Elements}}{{mrkdwn .Plain}}{{end}}</div>{{end}}{{end}}</div>
 {{end}}<script>
-document.title = JSON.stringify([...document.querySelectorAll(".message")].map(m => {
+document.title = btoa(unescape(encodeURIComponent(JSON.stringify([...document.querySelectorAll(".message")].map(m => {
   const top = m.getBoundingClientRect(), rich = [...m.querySelectorAll(".rich")].filter(b => !b.querySelector("pre"))
   const inner = [...m.querySelectorAll("*")].map(e => e.getBoundingClientRect().right)
   return { Name: m.dataset.name, Need: Math.round(Math.max(0, ...rich.map(b => b.getBoundingClientRect().bottom)) - top.top) || 0,
     Wide: Math.max(0, Math.round(Math.max(...inner) - top.right)) }
-}))
+})))))
 </script>`))
 
 // Plain and Label are the text of an element, and of a button.
