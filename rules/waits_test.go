@@ -9,7 +9,6 @@ import (
 )
 
 func TestWaits(t *testing.T) {
-	t.Parallel()
 	policy, err := Parse("rules.yaml", []byte(`
 apiVersion: pullfix/v1
 allow:
