@@ -22,7 +22,10 @@ func TestEveryCodeAtEveryStep(t *testing.T) {
 	calm := newStage(t, withSeed(story, ""))
 	calm.deliver(t, entry)
 	calls := calm.cloud.Calls()
-	rows := []int{1}
+	rows, met := []int{1}, codesFrom(codes.Canceled)
+	if underRace {
+		met = someCodes // what happens at once does not hang on the code
+	}
 	if further.Wanted() {
 		rows = []int{1, 3}
 	} else {
@@ -30,7 +33,7 @@ func TestEveryCodeAtEveryStep(t *testing.T) {
 	}
 	for _, method := range slices.Sorted(maps.Keys(calls)) {
 		for nth := range calls[method] {
-			for code := codes.Canceled; code <= codes.Unauthenticated; code++ {
+			for _, code := range met {
 				for _, times := range rows {
 					for _, late := range []bool{false, true} {
 						if late && !slices.Contains(writes, method) || late && method == "SetIamPolicy" && code == codes.Aborted {
