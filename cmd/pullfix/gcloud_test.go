@@ -96,7 +96,7 @@ func startServe(t *testing.T, dir string) (port, emulatorPort string) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
-	for range 500 {
+	for range 3000 {
 		if resp, err := http.Get("http://127.0.0.1:" + ports[0]); err == nil {
 			_ = resp.Body.Close()
 			return ports[0], ports[1]

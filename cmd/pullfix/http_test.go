@@ -73,7 +73,7 @@ type answer struct {
 // request waits for the server to come up.
 func request(ts *testscript.TestScript, do func() (*http.Response, error)) answer {
 	var err error
-	for range 500 {
+	for range 3000 {
 		var resp *http.Response
 		if resp, err = do(); err == nil {
 			body, err := io.ReadAll(resp.Body)

@@ -251,7 +251,7 @@ func logLines(t *testing.T, story *txtar.Archive, all []fixed) map[string]string
 func push(t *testing.T, url, id string, entry []byte) {
 	t.Helper()
 	body := fmt.Appendf(nil, `{"message":{"messageId":%q,"data":%q}}`, id, base64.StdEncoding.EncodeToString(entry))
-	for range 500 {
+	for range 3000 {
 		answer, err := http.Post(url, "application/json", bytes.NewReader(body))
 		if err != nil {
 			time.Sleep(20 * time.Millisecond)

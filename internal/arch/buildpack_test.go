@@ -88,7 +88,7 @@ func refusesBrokenRules(t *testing.T, binary string) {
 	broken := filepath.Join(dir, "broken.yaml")
 	write(t, broken, "apiVersion: pullfix/v1\nmode: enforc\n")
 
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	cmd := function(ctx, dir, binary, "PORT="+freePort(t), "PULLFIX_RULES="+broken)
 	output, err := cmd.CombinedOutput()
@@ -150,7 +150,7 @@ func function(ctx context.Context, dir, binary string, env ...string) *exec.Cmd 
 // post sends a CloudEvent in the way of Pub/Sub and Eventarc, again until the
 // function listens.
 func post(ctx context.Context, url string) (status int, body string, err error) {
-	ctx, cancel := context.WithTimeout(ctx, 15*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	for {
 		status, body, err = postOnce(ctx, url)

@@ -213,10 +213,10 @@ func senders(t *testing.T, w *workspace) map[string]notify.Sender {
 func TestNoAnswerIsUnsure(t *testing.T) {
 	w := newWorkspace(t)
 	for path, s := range senders(t, w) {
-		w.next(path, stall)
-		ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+		ctx, giveUp := context.WithCancel(t.Context())
+		w.next(path, func(rw http.ResponseWriter, r *http.Request) { giveUp(); stall(rw, r) })
 		_, err := s.Send(ctx, nth(notify.ActNow, 1, 0), "")
-		cancel()
+		giveUp()
 		if kind(err) != "unsure" {
 			t.Errorf("%s: %s: %v, want unsure", path, kind(err), err)
 		}
