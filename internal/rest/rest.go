@@ -125,7 +125,34 @@ func decode[T any](text []byte, err error) (*T, error) {
 	if err := json.Unmarshal(text, v); err != nil {
 		return nil, fmt.Errorf("answer: %w", err)
 	}
+	if listsNull(text) {
+		return nil, errors.New("answer: a list holds null, which no service of Google's answers")
+	}
 	return v, nil
+}
+
+// listsNull reports whether a list of the document holds null, which would be a
+// nil pointer where whoever goes through it looks for none.
+func listsNull(text []byte) bool {
+	if !bytes.Contains(text, []byte("null")) {
+		return false
+	}
+	var within []json.Delim
+	for d := json.NewDecoder(bytes.NewReader(text)); ; {
+		token, err := d.Token()
+		if err != nil {
+			return false
+		}
+		switch opening, ok := token.(json.Delim); {
+		case token == nil && len(within) > 0 && within[len(within)-1] == '[':
+			return true
+		case !ok:
+		case opening == '[' || opening == '{':
+			within = append(within, opening)
+		default:
+			within = within[:len(within)-1]
+		}
+	}
 }
 
 // once makes a call for the first who asks; the others wait for its answer. One
