@@ -50,9 +50,14 @@ const (
 	largestBody = 1 << 20
 	// largestDrain is more than Pub/Sub delivers, 10 MB before base64.
 	largestDrain = 32 << 20
+	// bodyTime is how long a client may take over a body. Pub/Sub needs part of a
+	// second.
+	bodyTime = 30 * time.Second
 	// timeout ends an event before the function's own does, 120 seconds, so
 	// that it ends with an answer.
 	timeout = 100 * time.Second
+	// answerTime also has the time to write the answer in it.
+	answerTime = timeout + 10*time.Second
 )
 
 const (
@@ -63,8 +68,12 @@ const (
 // ServeHTTP answers 204 when the event is done with, and 500 when it must come
 // again. It is an HTTP function and not a CloudEvent function because the
 // framework's handler for those can leave a request hanging under load, and
-// reads bodies of any size.
+// reads bodies of any size. The framework's server waits for ever for a client;
+// what can be bounded from here is. In front of the function are Google's own
+// servers, whom clients may keep waiting, and who let nobody in who may not
+// invoke it (https://cloud.google.com/docs/security/infrastructure/design).
 func (f *function) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(answerTime)) // nor can a test's recorder
 	if r.Method != http.MethodPost {
 		w.Header().Set("Allow", http.MethodPost)
 		http.Error(w, "pullfix: want an event by POST", http.StatusMethodNotAllowed)
@@ -72,10 +81,7 @@ func (f *function) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), timeout)
 	defer cancel()
-	d, err := f.receive(w, r)
-	if err == nil {
-		err = f.handle(ctx, d)
-	}
+	d, err := f.serve(ctx, w, r)
 	if err != nil {
 		f.log.retry(ctx, d, err)
 		http.Error(w, "pullfix: not done, send the event again", http.StatusInternalServerError)
@@ -84,40 +90,80 @@ func (f *function) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusNoContent)
 }
 
+// serve has the delivery of a request in hand until it is done with.
+func (f *function) serve(ctx context.Context, w http.ResponseWriter, r *http.Request) (delivery, error) {
+	leave, err := f.room.hold(ctx, r.ContentLength)
+	if err != nil {
+		return delivery{}, err
+	}
+	defer leave()
+	d, err := f.receive(ctx, w, r)
+	if err != nil {
+		return d, err
+	}
+	return d, f.handle(ctx, d)
+}
+
 // receive reads the body and takes the entry out of its envelope. The error is
 // for a body that was cut off on its way; what arrived whole and cannot be read
 // is in the delivery.
-func (f *function) receive(w http.ResponseWriter, r *http.Request) (delivery, error) {
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, largestBody))
-	if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
-		_, err = io.Copy(io.Discard, io.LimitReader(r.Body, largestDrain))
-		return f.damaged(r, body, fmt.Errorf("entry: more than %d bytes", largestBody)), err
-	}
+func (f *function) receive(ctx context.Context, w http.ResponseWriter, r *http.Request) (delivery, error) {
+	body, whole, err := readBody(w, r)
 	if err != nil {
 		return delivery{}, fmt.Errorf("read the request: %w", err)
 	}
+	if !whole {
+		return f.damaged(r, body, fmt.Errorf("entry: more than %d bytes", largestBody)), nil
+	}
+	var d delivery
+	err = f.room.decode(ctx, len(body), func() { d = f.open(r, body) })
+	return d, err
+}
+
+// open takes the entry out of its envelope.
+func (f *function) open(r *http.Request, body []byte) delivery {
 	r.Body = io.NopCloser(bytes.NewReader(body))
 	if r.Header.Get("Ce-Id") == "" && !strings.HasPrefix(r.Header.Get("Content-Type"), cloudevents.ApplicationCloudEventsJSON) {
-		return f.unwrap(body, delivery{}), nil
+		return f.unwrap(body, delivery{})
 	}
 	event, err := cehttp.NewEventFromHTTPRequest(r)
 	if err == nil {
 		err = event.Validate()
 	}
 	if err != nil {
-		return f.damaged(r, body, fmt.Errorf("cloud event: %w", err)), nil
+		return f.damaged(r, body, fmt.Errorf("cloud event: %w", err))
 	}
 	d := delivery{id: event.ID(), published: event.Time()}
 	switch event.Type() {
 	case typeAudit:
 		d.entry = event.Data()
-		return f.complete(d, body), nil
+		return f.complete(d, body)
 	case typePubSub:
-		return f.unwrap(event.Data(), d), nil
+		return f.unwrap(event.Data(), d)
 	default:
 		d.err = fmt.Errorf("cloud event: type %q: want %s or %s", event.Type(), typePubSub, typeAudit)
-		return f.complete(d, body), nil
+		return f.complete(d, body)
 	}
+}
+
+// readBody reads as much of a body as an event may have. What is more is read
+// and dropped, so that the sender reads the answer.
+func readBody(w http.ResponseWriter, r *http.Request) (body []byte, whole bool, err error) {
+	conn := http.NewResponseController(w)
+	_ = conn.SetReadDeadline(time.Now().Add(bodyTime))
+	defer func() {
+		if err == nil { // else the server would wait for the rest of it
+			_ = conn.SetReadDeadline(time.Time{})
+		}
+	}()
+	var b bytes.Buffer
+	b.Grow(int(min(max(r.ContentLength, 0), largestBody)) + bytes.MinRead)
+	_, err = b.ReadFrom(http.MaxBytesReader(w, r.Body, largestBody))
+	tooLarge := (*http.MaxBytesError)(nil)
+	if whole = !errors.As(err, &tooLarge); !whole {
+		_, err = io.Copy(io.Discard, io.LimitReader(r.Body, largestDrain))
+	}
+	return b.Bytes(), whole, err
 }
 
 // pushed is the body of a Pub/Sub push request, and the data of the event

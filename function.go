@@ -26,6 +26,7 @@ import (
 	"github.com/GoogleCloudPlatform/functions-framework-go/functions"
 
 	"github.com/pullfix/pullfix/internal/settings"
+	"github.com/pullfix/pullfix/parse"
 	"github.com/pullfix/pullfix/rules"
 )
 
@@ -67,6 +68,7 @@ type function struct {
 	events   locks // one delivery of an event at a time
 	bindings locks // one look and act for a binding at a time
 	trips    tripMemory
+	room     room
 	log      *logger
 	now      func() time.Time
 }
@@ -81,7 +83,11 @@ func (f *function) handle(ctx context.Context, d delivery) error {
 	if d.boring() {
 		return nil
 	}
-	event, err := d.read()
+	var event parse.Event
+	var err error
+	if late := f.room.decode(ctx, len(d.entry), func() { event, err = d.read() }); late != nil {
+		return late
+	}
 	if err == nil && len(event.Findings) > mostFindings {
 		err = fmt.Errorf("entry: more than %d findings, which no entry of Google's has", mostFindings)
 	}

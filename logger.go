@@ -19,6 +19,7 @@ func newFunction(s settings.Settings, out io.Writer) *function {
 		clients:  newClients(s, retry.Default),
 		log:      newLogger(out),
 		now:      time.Now,
+		room:     newRoom(),
 	}
 }
 
