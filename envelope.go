@@ -122,6 +122,14 @@ func (f *function) receive(ctx context.Context, w http.ResponseWriter, r *http.R
 
 // open takes the entry out of its envelope.
 func (f *function) open(r *http.Request, body []byte) delivery {
+	if d, ok := plain(r.Header, body); ok {
+		return d
+	}
+	return f.openAny(r, body)
+}
+
+// openAny opens an envelope however it is written.
+func (f *function) openAny(r *http.Request, body []byte) delivery {
 	r.Body = io.NopCloser(bytes.NewReader(body))
 	if r.Header.Get("Ce-Id") == "" && !strings.HasPrefix(r.Header.Get("Content-Type"), cloudevents.ApplicationCloudEventsJSON) {
 		return f.unwrap(body, delivery{})

@@ -28,6 +28,7 @@ type plan struct {
 	entries int           // lines of what is explained
 	records int           // lines of a record
 	only    []string      // parts; none for all
+	events  []string      // rows of events; none for all
 }
 
 var (
@@ -46,6 +47,7 @@ type bench struct {
 	dir      string // is deleted in the end
 	cores    machine.Cores
 	built    binaries
+	env      []string  // of every function, beside its own
 	now      time.Time // the date of all events
 	measures map[string][]float64
 	progress io.Writer

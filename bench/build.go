@@ -12,8 +12,8 @@ import (
 
 // binaries are the paths of what is measured.
 type binaries struct {
-	function, nothing, pullfix, rules string
-	source                            string // folder of the module
+	function, nothing, profiled, pullfix, rules string
+	source                                      string // folder of the module
 }
 
 // build builds all into a folder, with the flags of the buildpack: none.
@@ -32,6 +32,7 @@ func build(ctx context.Context, dir string) (b binaries, err error) {
 	}{
 		{&b.function, "function", []string{"build", "./bench/function"}},
 		{&b.nothing, "nothing", []string{"build", "./bench/nothing"}},
+		{&b.profiled, "profiled", []string{"build", "./bench/profiled"}},
 		{&b.pullfix, "pullfix", []string{"build", "./cmd/pullfix"}},
 		{&b.rules, "rules.test", []string{"test", "-c", "./rules"}},
 	} {

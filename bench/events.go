@@ -4,9 +4,9 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"slices"
 	"time"
 
-	"github.com/pullfix/pullfix/bench/event"
 	"github.com/pullfix/pullfix/bench/load"
 	"github.com/pullfix/pullfix/bench/machine"
 	"github.com/pullfix/pullfix/bench/table"
@@ -15,18 +15,11 @@ import (
 // connections is how many events are under way at once.
 const connections = 8
 
-// subject is what is measured in turn with the others.
-type subject struct {
-	of     string
-	kind   event.Kind
-	server *server
-	slow   bool // waits for calls: measured longer, to see enough events
-	next   int  // number of its next event
-}
-
 // events measures rates and latencies, in rounds of all subjects.
 func (b *bench) events(ctx context.Context) error {
-	subjects, stop, err := b.subjects(ctx)
+	subjects, stop, err := b.subjects(ctx, func(of string) bool {
+		return len(b.plan.events) == 0 || of == table.Nothing || slices.Contains(b.plan.events, of)
+	})
 	defer stop()
 	if err != nil {
 		return err
@@ -79,79 +72,6 @@ func (b *bench) turn(ctx context.Context, s *subject, length time.Duration) (loa
 		return result, fmt.Errorf("%s: %w: %s", s.of, err, s.server.output)
 	}
 	return result, nil
-}
-
-// subjects starts everything that is measured in turn.
-func (b *bench) subjects(ctx context.Context) (all []*subject, stop func(), err error) {
-	var started []interface{ stop() }
-	stop = func() {
-		for _, s := range started {
-			s.stop()
-		}
-	}
-	nothing, err := b.startServer(ctx, b.built.nothing, "nothing")
-	if err != nil {
-		return nil, stop, err
-	}
-	started = append(started, nothing)
-	all = append(all, &subject{of: table.Nothing, kind: event.Success, server: nothing})
-
-	alone, err := b.startAlone(ctx)
-	if err != nil {
-		return nil, stop, err
-	}
-	started = append(started, alone)
-	all = append(all,
-		&subject{of: table.Boring, kind: event.Success, server: alone}, &subject{of: table.Read, kind: event.Read, server: alone},
-		&subject{of: table.Decided, kind: event.Ignored, server: alone}, &subject{of: table.Told, kind: event.Alert, server: alone})
-
-	for _, group := range []struct {
-		latency               time.Duration
-		alert, observe, grant string
-	}{
-		{0, table.Alert0, table.Observe0, table.Grant0},
-		{slowCall, table.Alert20, table.Observe20, table.Grant20},
-	} {
-		google, err := b.startCloud(ctx, event.Seed{Latency: group.latency}.YAML())
-		if err != nil {
-			return nil, stop, err
-		}
-		started = append(started, google)
-		s, err := b.startFunction(ctx, google)
-		if err != nil {
-			return nil, stop, err
-		}
-		started = append(started, s)
-		slow := group.latency > 0
-		all = append(all, &subject{of: group.alert, kind: event.Alert, server: s, slow: slow},
-			&subject{of: group.observe, kind: event.Observe, server: s, slow: slow}, &subject{of: group.grant, kind: event.Grant, server: s, slow: slow})
-	}
-	return all, stop, nil
-}
-
-// slowCall is how long a call takes where it is to be like one of Google's.
-const slowCall = 20 * time.Millisecond
-
-// startAlone starts a function in observe mode that calls nobody.
-func (b *bench) startAlone(ctx context.Context) (*server, error) {
-	rules, err := b.write("observe.yaml", event.Rules(true, 0))
-	if err != nil {
-		return nil, err
-	}
-	return b.startServer(ctx, b.built.function, "pullfix", "PULLFIX_RULES="+rules, "PULLFIX_AUDIT=file:"+b.path("record.jsonl"), "PULLFIX_LEDGER=memory")
-}
-
-// startFunction starts a function as it is deployed, on a local Google Cloud.
-func (b *bench) startFunction(ctx context.Context, google *cloud) (*server, error) {
-	rules, err := b.write("enforce.yaml", event.Rules(false, 0))
-	if err != nil {
-		return nil, err
-	}
-	return b.startServer(ctx, b.built.function, "pullfix", deployed(rules, google)...)
-}
-
-func deployed(rules string, google *cloud) []string {
-	return []string{"PULLFIX_RULES=" + rules, "PULLFIX_AUDIT=cloud", "PULLFIX_LEDGER=firestore", "PULLFIX_ENDPOINT=" + google.address}
 }
 
 // stopwatch measures which share of a core processes have had.

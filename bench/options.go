@@ -18,6 +18,7 @@ type options struct {
 	silent bool
 	rounds int
 	only   []string
+	events []string
 }
 
 func (o *options) flags(cmd *cobra.Command) {
@@ -25,6 +26,7 @@ func (o *options) flags(cmd *cobra.Command) {
 	cmd.Flags().BoolVar(&o.quick, "quick", false, "measure little: to see that everything runs, not how fast it is")
 	cmd.Flags().BoolVar(&o.silent, "silent", false, "do not say on standard error what is under way")
 	cmd.Flags().StringSliceVar(&o.only, "only", nil, "`parts` to measure: "+strings.Join(partNames(), ", ")+" (default all)")
+	cmd.Flags().StringSliceVar(&o.events, "events", nil, "`rows` of events to measure, such as \"uninteresting event\" (default all)")
 	cmd.Flags().IntVar(&o.rounds, "rounds", 0, "`rounds` of what is measured in turn (default 7, with --quick 2)")
 }
 
@@ -41,7 +43,7 @@ func (o *options) plan() (plan, error) {
 			return p, fmt.Errorf("--only %q: want %s", name, strings.Join(partNames(), ", "))
 		}
 	}
-	p.only = o.only
+	p.only, p.events = o.only, o.events
 	return p, nil
 }
 

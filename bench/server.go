@@ -46,7 +46,7 @@ func (b *bench) startServer(ctx context.Context, binary, target string, env ...s
 	}
 	s := &server{address: address, cmd: exec.CommandContext(ctx, binary), output: &bytes.Buffer{}}
 	s.cmd.Dir, s.cmd.Stderr = b.dir, s.output
-	s.cmd.Env = append([]string{"FUNCTION_TARGET=" + target, "PORT=" + port, "GOMAXPROCS=1", "PULLFIX_PROJECT=ops"}, env...)
+	s.cmd.Env = append([]string{"FUNCTION_TARGET=" + target, "PORT=" + port, "GOMAXPROCS=1", "PULLFIX_PROJECT=ops"}, append(env, b.env...)...)
 	s.began = time.Now()
 	if err := b.cores.StartServer(s.cmd); err != nil {
 		return nil, err

@@ -6,7 +6,6 @@ import (
 	"os"
 	"time"
 
-	"github.com/pullfix/pullfix/bench/event"
 	"github.com/pullfix/pullfix/bench/machine"
 	"github.com/pullfix/pullfix/bench/table"
 )
@@ -16,15 +15,14 @@ const mebibyte = 1 << 20
 // starts measures processes from exec to their first answer, and what memory
 // they have then.
 func (b *bench) starts(ctx context.Context) error {
-	rules, err := b.write("enforce.yaml", event.Rules(false, 0))
-	if err != nil {
-		return err
-	}
 	nowhere, err := freeAddress(ctx) // no call is made before the first denial
 	if err != nil {
 		return err
 	}
-	env := deployed(rules, &cloud{address: nowhere})
+	env, err := b.deployed(nowhere)
+	if err != nil {
+		return err
+	}
 	for round := range b.plan.starts + 1 {
 		for _, one := range []struct {
 			of, binary, target string
