@@ -105,8 +105,7 @@ func plainMessage(body []byte) (p plainPush, ok bool) {
 			r.failed = true
 		}
 	}
-	r.space()
-	return p, found && !r.failed && len(r.rest) == 0
+	return p, found && !r.failed && len(bytes.TrimLeft(r.rest, " \t\r\n")) == 0
 }
 
 // plainReader reads JSON whose strings have no escapes and nothing but printable
@@ -146,16 +145,21 @@ func (r *plainReader) message(p *plainPush) {
 	}
 }
 
-func (r *plainReader) space() { r.rest = bytes.TrimLeft(r.rest, " \t\r\n") }
-
 // sign reads a character, and reports whether it is there.
 func (r *plainReader) sign(c byte) bool {
-	if r.space(); r.failed || len(r.rest) == 0 || r.rest[0] != c {
-		return false
+	for !r.failed && len(r.rest) > 0 {
+		next := r.rest[0]
+		if next != c && !isSpace(next) {
+			return false
+		}
+		if r.rest = r.rest[1:]; next == c {
+			return true
+		}
 	}
-	r.rest = r.rest[1:]
-	return true
+	return false
 }
+
+func isSpace(c byte) bool { return c == ' ' || c == '\t' || c == '\r' || c == '\n' }
 
 func (r *plainReader) want(c byte) { r.failed = !r.sign(c) || r.failed }
 
@@ -188,7 +192,10 @@ func (r *plainReader) quoted() []byte {
 func (r *plainReader) text() []byte {
 	text := r.quoted()
 	for _, c := range text {
-		r.failed = r.failed || c < ' ' || c > '~' || c == '\\'
+		if c < ' ' || c > '~' || c == '\\' {
+			r.failed = true
+			return nil
+		}
 	}
 	return text
 }
