@@ -16,6 +16,7 @@
 package emulator
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"net"
@@ -137,6 +138,16 @@ func (c *Cloud) Watch(f func(Call)) {
 	c.gate.mu.Lock()
 	defer c.gate.mu.Unlock()
 	c.gate.watch = f
+}
+
+// Spoil has f called as that of [Cloud.Watch] is, with the context of the call.
+// The error that it returns is answered in place of the real answer: with it, a
+// call that arrives is refused, and one that was carried out has its answer
+// lost. It should be a status of gRPC. nil ends the spoiling.
+func (c *Cloud) Spoil(f func(context.Context, Call) error) {
+	c.gate.mu.Lock()
+	defer c.gate.mu.Unlock()
+	c.gate.spoil = f
 }
 
 // Entries returns what Cloud Logging holds, the seed's entries first and then

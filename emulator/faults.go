@@ -39,6 +39,7 @@ type gate struct {
 	faults []fault
 	calls  map[string]int
 	watch  func(Call)
+	spoil  func(context.Context, Call) error
 }
 
 func newGate(seed *Seed, canonical func(string) string, trail *trail) *gate {
@@ -52,9 +53,14 @@ func (g *gate) intercept(ctx context.Context, req any, info *grpc.UnaryServerInf
 		return nil, err
 	}
 	res, err := g.trail.intercept(ctx, req, info, next)
-	g.show(Call{Method: path.Base(info.FullMethod), Resource: g.resource(req), Reason: reasonOf(ctx), Done: true})
-	if lost != nil {
+	spoilt := g.show(ctx, Call{
+		Method: path.Base(info.FullMethod), Resource: g.resource(req), Reason: reasonOf(ctx), Done: true, Request: req, Answer: res, Err: err,
+	})
+	switch {
+	case lost != nil:
 		return nil, lost.Err()
+	case spoilt != nil:
+		return nil, spoilt
 	}
 	return res, err
 }
@@ -65,15 +71,24 @@ type Call struct {
 	Resource string // what it is about, "" where the request does not say
 	Reason   string // the header x-goog-request-reason, "" where there is none
 	Done     bool   // it was carried out, and is about to be answered
+	Request  any    // the message, nil of a stream; nobody may change it
+	Answer   any    // the message of a call that is done, nil of a stream and of one that failed
+	Err      error  // how a call that is done failed
 }
 
-func (g *gate) show(c Call) {
+// show has the call watched, and returns the error that is to be answered in
+// its place.
+func (g *gate) show(ctx context.Context, c Call) error {
 	g.mu.Lock()
-	watch := g.watch
+	watch, spoil := g.watch, g.spoil
 	g.mu.Unlock()
 	if watch != nil {
 		watch(c)
 	}
+	if spoil != nil {
+		return spoil(ctx, c)
+	}
+	return nil
 }
 
 // interceptStream lets a call pass when its one request is read. That of a
@@ -86,9 +101,12 @@ func (g *gate) interceptStream(server any, stream grpc.ServerStream, info *grpc.
 		}
 	}
 	err := next(server, s)
-	g.show(Call{Method: path.Base(info.FullMethod), Done: true})
-	if s.lost != nil {
+	spoilt := g.show(stream.Context(), Call{Method: path.Base(info.FullMethod), Done: true, Err: err})
+	switch {
+	case s.lost != nil:
 		return s.lost.Err()
+	case spoilt != nil:
+		return spoilt
 	}
 	return err
 }
@@ -127,7 +145,9 @@ func (s *gatedStream) SendMsg(res any) error {
 func (g *gate) enter(ctx context.Context, fullMethod string, req any) (lost *status.Status, refused error) {
 	method := path.Base(fullMethod)
 	g.count(method)
-	g.show(Call{Method: method, Resource: g.resource(req), Reason: reasonOf(ctx)})
+	if err := g.show(ctx, Call{Method: method, Resource: g.resource(req), Reason: reasonOf(ctx), Request: req}); err != nil {
+		return nil, err
+	}
 	if err := sleep(ctx, g.latency); err != nil {
 		return nil, err
 	}
