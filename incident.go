@@ -45,7 +45,7 @@ func newIncident(policy *rules.Policy, self iam.Principal, d delivery, event par
 	i := &incident{Ruling: ruling.New(finding, self), asked: ruling.FactsOf(finding), insertID: event.ID, dated: event.At, audited: event.Audit, self: self}
 	i.record = audit.Record{
 		Phase: audit.PhaseDecision,
-		Event: bounded(cmp.Or(event.ID, d.id)), Log: bounded(event.Log), At: recordTime(d, event.At),
+		Event: bounded(cmp.Or(event.ID, d.id)), Log: bounded(event.Log), At: recordTime(d, event),
 		Kind: finding.Kind.String(), Caller: event.Caller.String(), Workload: finding.Workload,
 		Permission: finding.Access.Permission.String(), Image: finding.Image.String(),
 		Verdict: rules.Alert.String(), Mode: policy.Mode().String(), PolicyDigest: policy.Digest(), Version: audit.FormatVersion,
@@ -130,12 +130,15 @@ func usedUp(perHour int) string {
 
 // recordTime dates the record like the entry, so that every delivery writes
 // the same line. Cloud Logging drops what is dated too far away; such an entry
-// gets the time at which it was published.
-func recordTime(d delivery, at time.Time) time.Time {
-	if age := d.published.Sub(at); age > 24*time.Hour || age < -ruling.ClockSkew {
-		return d.published
+// gets the time at which it was received, which is in it, or published: that is
+// another time in each message that carries the entry.
+func recordTime(d delivery, event parse.Event) time.Time {
+	for _, at := range []time.Time{event.At, event.Received} {
+		if age := d.published.Sub(at); age <= 24*time.Hour && age >= -ruling.ClockSkew {
+			return at
+		}
 	}
-	return at
+	return d.published
 }
 
 // old reports whether the entry is too old to begin anything.

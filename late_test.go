@@ -105,3 +105,23 @@ func TestNobodyKnowsWhetherSomebodyWasTold(t *testing.T) {
 		t.Errorf("got log:\n%s\nwant an error that says so", log)
 	}
 }
+
+// TestFarEntryInTwoMessages publishes one entry that is dated too far away for
+// Cloud Logging twice: its record must be shown once.
+func TestFarEntryInTwoMessages(t *testing.T) {
+	story, entry := load(t, "granted")
+	for _, dated := range []string{"2026-03-02T05:08:59.5Z", "2026-03-04T07:08:59.5Z"} {
+		s := newStage(t, story)
+		far := strings.Replace(string(entry), `"timestamp": "2026-03-04T05:08:59.5Z"`,
+			`"timestamp": "`+dated+`", "receiveTimestamp": "2026-03-04T05:08:59.9Z"`, 1)
+		for n, published := range []string{"2026-03-04T05:09:00Z", "2026-03-04T05:09:01Z"} {
+			headers, body, _ := wrap(strconv.Itoa(n), "binary", []byte(far))
+			if status := s.post(t, headers, strings.ReplaceAll(body, "2026-03-04T05:09:00Z", published)); status != http.StatusNoContent {
+				t.Fatalf("got status %d; log:\n%s", status, s.log)
+			}
+		}
+		if got := s.records(t); strings.Count(got, "phase: ") != 1 || !strings.Contains(got, "at: 2026-03-04T05:08:59.9Z\n") {
+			t.Errorf("an entry of %s: got records:\n%s\nwant one, dated when the entry was received", dated, got)
+		}
+	}
+}

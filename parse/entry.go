@@ -153,9 +153,9 @@ func (e *entry) envelope() {
 	}
 	kind := e.loose(e.proto, "@type")
 	e.Audit = auditLog(e.Log) && e.proto != absent && e.proto != e.top && (kind == "" || kind == auditType)
-	e.At = e.time("timestamp")
+	e.At, e.Received = e.time("timestamp"), e.time("receiveTimestamp")
 	if e.At.IsZero() {
-		e.At = e.time("receiveTimestamp")
+		e.At = e.Received
 	}
 	e.service = cut(e.string(e.proto, "serviceName"), longestWritten)
 	info := e.object(e.proto, "authenticationInfo")

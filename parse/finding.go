@@ -15,6 +15,7 @@ type Event struct {
 	ID       string        // LogEntry.insertId
 	Log      string        // LogEntry.logName, such as "projects/P/logs/cloudaudit.googleapis.com%2Fsystem_event"
 	At       time.Time     // LogEntry.timestamp, or receiveTimestamp where that is missing
+	Received time.Time     // LogEntry.receiveTimestamp; zero where that is missing
 	Audit    bool          // an audit log (cloudaudit.googleapis.com): only such an entry may lead to a grant
 	Caller   iam.Principal // protoPayload.authenticationInfo.principalEmail; unknown when empty, redacted or malformed
 	Findings []Finding     // none for a success, or for an entry that is no denial
