@@ -1,11 +1,14 @@
 package emulatortest
 
 import (
+	"bufio"
 	"bytes"
 	"context"
+	_ "embed" // the programs in Python
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -23,7 +26,8 @@ var gcloudServices = []string{
 // Gcloud is the real gcloud, pointed at a local Google Cloud. A script that
 // calls gcloud gets there too, with Env. What asks a single region does not:
 // gcloud puts the region before the host, also before that of a loopback port
-// (gcloud run services describe).
+// (gcloud run services describe). Each command is a process of its own,
+// which runs gcloud's own code; only the reading of that code is shared.
 type Gcloud struct {
 	Env []string // of a process that calls gcloud, and of nothing else
 }
@@ -43,7 +47,55 @@ func NewGcloud(t testing.TB, address string) Gcloud {
 	for _, service := range gcloudServices {
 		env = append(env, "CLOUDSDK_API_ENDPOINT_OVERRIDES_"+service+"=http://"+address+"/")
 	}
+	env = append(env, "CLOUDSDK_PYTHON="+serveGcloud(t, env))
 	return Gcloud{Env: env}
+}
+
+var (
+	//go:embed gcloud/serve.py
+	serveProgram []byte
+	//go:embed gcloud/call.py
+	callProgram []byte
+)
+
+// serveGcloud returns what gcloud shall start in the place of Python: a program
+// that has a server run gcloud's own code. To read that code takes most of the
+// time of a call, and so is done once.
+func serveGcloud(t testing.TB, env []string) (python string) {
+	t.Helper()
+	info := exec.CommandContext(t.Context(), "gcloud", "info", "--format=value(basic.python_location,installation.sdk_root)")
+	info.Env = env
+	out, err := info.Output()
+	python, root, found := strings.Cut(strings.TrimSpace(string(out)), "\t")
+	if err != nil || !found {
+		t.Fatalf("gcloud info: %v: %q", err, out)
+	}
+	dir := t.TempDir()
+	socket, call, serve := filepath.Join(dir, "s"), filepath.Join(dir, "python"), filepath.Join(dir, "serve.py")
+	text := fmt.Sprintf("#!%s -IS\nSOCKET = %q\n%s", python, socket, callProgram)
+	if err := os.WriteFile(call, []byte(text), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(serve, serveProgram, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), python, serve, socket, filepath.Join(root, "lib"))
+	var problems bytes.Buffer
+	cmd.Env, cmd.Stderr = env, &problems
+	endWithChildren(cmd)
+	said, err := cmd.StdoutPipe()
+	if err == nil {
+		err = cmd.Start()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := bufio.NewReader(said).ReadString('\n'); err != nil {
+		_, _ = cmd.Cancel(), cmd.Wait()
+		t.Fatalf("the server of gcloud does not listen: %v: %s", err, problems.Bytes())
+	}
+	t.Cleanup(func() { _ = cmd.Wait() }) // the context of the test has ended it
+	return call
 }
 
 // Run runs one command and returns what it prints, errors included. The words
