@@ -70,8 +70,8 @@ const (
 // framework's handler for those can leave a request hanging under load, and
 // reads bodies of any size. The framework's server waits for ever for a client;
 // what can be bounded from here is. In front of the function are Google's own
-// servers, whom clients may keep waiting, and who let nobody in who may not
-// invoke it (https://cloud.google.com/docs/security/infrastructure/design).
+// servers, who protect it from such clients and let in who may invoke it
+// (https://cloud.google.com/run/docs/securing/security).
 func (f *function) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(answerTime)) // nor can a test's recorder
 	if r.Method != http.MethodPost {
