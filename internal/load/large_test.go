@@ -70,7 +70,7 @@ func together(t *testing.T, address, head, body string, atOnce int) map[int]int 
 				ready.Done()
 				return
 			}
-			defer conn.Close()
+			defer func() { _ = conn.Close() }()
 			_ = conn.SetDeadline(time.Now().Add(watchdog))
 			if atOnce > deployed {
 				ready.Done()

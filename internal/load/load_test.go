@@ -3,6 +3,7 @@ package load
 import (
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"os"
 	"sync"
@@ -139,9 +140,7 @@ func TestEveryEventIsAnswered(t *testing.T) {
 			before, small := w.held(t), w.peak(t)
 
 			all, more := events("event", count)
-			for id, l := range more {
-				want[id] = l
-			}
+			maps.Copy(want, more)
 			w.forget(t)
 			began := time.Now()
 			again := w.send(t, all, atOnce)
