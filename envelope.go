@@ -157,13 +157,9 @@ func (f *function) openAny(r *http.Request, body []byte) delivery {
 // readBody reads as much of a body as an event may have. What is more is read
 // and dropped, so that the sender reads the answer.
 func readBody(w http.ResponseWriter, r *http.Request) (body []byte, whole bool, err error) {
-	conn := http.NewResponseController(w)
-	_ = conn.SetReadDeadline(time.Now().Add(bodyTime))
-	defer func() {
-		if err == nil { // else the server would wait for the rest of it
-			_ = conn.SetReadDeadline(time.Time{})
-		}
-	}()
+	if r.ContentLength != 0 { // at the end of the body the server takes the deadline away
+		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyTime))
+	}
 	var b bytes.Buffer
 	b.Grow(int(min(max(r.ContentLength, 0), largestBody)) + bytes.MinRead)
 	_, err = b.ReadFrom(http.MaxBytesReader(w, r.Body, largestBody))

@@ -1,6 +1,7 @@
 package letters
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/json"
 	"testing"
@@ -31,7 +32,7 @@ func FuzzLetter(f *testing.F) {
 			return
 		}
 		want, err := base64.StdEncoding.DecodeString(received.Message.Data)
-		if err != nil || string(l.Data) != string(want) || l.ID != received.Message.MessageId || l.ack != received.AckId {
+		if err != nil || !bytes.Equal(l.Data, want) || l.ID != received.Message.MessageId || l.ack != received.AckId {
 			t.Errorf("got %+v of %s", l, text)
 		}
 		for name, value := range l.Attributes {
