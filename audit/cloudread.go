@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"iter"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -20,12 +19,12 @@ type Log struct {
 	View    string // of a log bucket that it was routed to, as [ParseView] returns it; "" for what the project shows itself
 }
 
-var viewForm = regexp.MustCompile(`^projects/[a-z0-9.:-]+/locations/[a-z0-9-]+/buckets/[A-Za-z0-9_.-]+/views/[A-Za-z0-9_.-]+$`)
+var viewForm = onUse(`^projects/[a-z0-9.:-]+/locations/[a-z0-9-]+/buckets/[A-Za-z0-9_.-]+/views/[A-Za-z0-9_.-]+$`)
 
 // ParseView reads the name of a view of a log bucket
 // (https://cloud.google.com/logging/docs/logs-views).
 func ParseView(name string) (string, error) {
-	if !viewForm.MatchString(name) {
+	if !viewForm().MatchString(name) {
 		return "", fmt.Errorf("view %q: want projects/P/locations/L/buckets/B/views/V", name)
 	}
 	return name, nil

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"sync"
 )
 
 // The longest event and rule that a request's reason names. The key names them
@@ -52,16 +53,21 @@ func tameByte(c byte) bool {
 	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || strings.IndexByte("-._~:/@+", c) >= 0
 }
 
-var reasonForm = regexp.MustCompile(`pullfix event=[[:graph:]]* rule=[[:graph:]]* key=([0-9a-f]{32})\b`)
+var reasonForm = onUse(`pullfix event=[[:graph:]]* rule=[[:graph:]]* key=([0-9a-f]{32})\b`)
 
 // reasonKeys returns the keys of the records that a request's reason names. A
 // change that several findings share may name several.
 func reasonKeys(reason string) (keys [][16]byte) {
-	for _, m := range reasonForm.FindAllStringSubmatch(reason, -1) {
+	for _, m := range reasonForm().FindAllStringSubmatch(reason, -1) {
 		var key [16]byte
 		if _, err := hex.Decode(key[:], []byte(m[1])); err == nil {
 			keys = append(keys, key)
 		}
 	}
 	return keys
+}
+
+// onUse compiles an expression when it is first used, and not in every cold start.
+func onUse(expression string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(expression) })
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/pullfix/pullfix/iam"
 )
@@ -130,13 +131,15 @@ var reasons = map[string]iam.Kind{
 }
 
 // leadIns are what Cloud Run writes before the sentence that says why.
-var leadIns = []pattern{
-	compile("ready condition status changed to false for {} {} with message"),
-	compile("revision {} is not ready and cannot serve traffic"),
-	compile("could not create or? update? cloud run service {}"),
-	compile("the service account used must be granted the secret manager secret accessor role roles {} at the secret project or higher level"),
-	compile("google"),
-}
+var leadIns = sync.OnceValue(func() []pattern {
+	return []pattern{
+		compile("ready condition status changed to false for {} {} with message"),
+		compile("revision {} is not ready and cannot serve traffic"),
+		compile("could not create or? update? cloud run service {}"),
+		compile("the service account used must be granted the secret manager secret accessor role roles {} at the secret project or higher level"),
+		compile("google"),
+	}
+})
 
 // trail follows the lead-ins and the paths of fields that stand one after the
 // other from one place of a message on, no further than it is asked about.
@@ -163,8 +166,9 @@ func (t *trail) follow() {
 	}
 	t.passed = append(t.passed, at)
 	var m match
-	for k := range leadIns {
-		if leadIns[k].at(t.text, at, &m) {
+	known := leadIns()
+	for k := range known {
+		if known[k].at(t.text, at, &m) {
 			t.next = m.to
 			break
 		}

@@ -1,5 +1,7 @@
 package parse
 
+import "sync"
+
 // shape is a sentence that the reader knows: a row or a remark.
 type shape struct {
 	pattern
@@ -7,12 +9,21 @@ type shape struct {
 	*remark
 }
 
-// shapes finds the shapes that begin with a word, in the order of the tables.
-var shapes = func() map[string][]*shape {
-	index := map[string][]*shape{}
+// shapeIndex finds the shapes that begin with a word, in the order of the tables.
+type shapeIndex struct {
+	byWord map[string][]*shape
+	// anchors tells which words cannot begin a shape without looking them up: for
+	// each first byte, a bit for each length.
+	anchors [256]uint64
+}
+
+// shapes are compiled when the first denial is read, and not in every cold start.
+var shapes = sync.OnceValue(func() *shapeIndex {
+	index := &shapeIndex{byWord: map[string][]*shape{}}
 	add := func(s *shape) {
 		for _, word := range s.anchor() {
-			index[word] = append(index[word], s)
+			index.byWord[word] = append(index.byWord[word], s)
+			index.anchors[word[0]] |= 1 << len(word)
 		}
 	}
 	for _, rows := range denials {
@@ -24,18 +35,9 @@ var shapes = func() map[string][]*shape {
 		add(&shape{pattern: compile(remarks[i].text), remark: &remarks[i]})
 	}
 	return index
-}()
+})
 
 const longestAnchor = 40
-
-// anchors tells which words cannot begin a shape without looking them up: for
-// each first byte, a bit for each length.
-var anchors = func() (bits [256]uint64) {
-	for word := range shapes {
-		bits[word[0]] |= 1 << len(word)
-	}
-	return bits
-}()
 
 // shapeAt returns the first shape that fits where a word begins. Where a line
 // ends with the word, it may go on in the next one.
@@ -60,10 +62,11 @@ func shapeAt(s string, i int, m *match) *shape {
 }
 
 func firstFit(s string, i int, word []byte, m *match) *shape {
-	if anchors[word[0]]&(1<<len(word)) == 0 {
+	known := shapes()
+	if known.anchors[word[0]]&(1<<len(word)) == 0 {
 		return nil
 	}
-	for _, sh := range shapes[string(word)] {
+	for _, sh := range known.byWord[string(word)] {
 		if sh.at(s, i, m) {
 			return sh
 		}

@@ -22,7 +22,7 @@ func TestEveryShapeHasAFixture(t *testing.T) {
 			}
 		}
 	}
-	for _, shapes := range shapes {
+	for _, shapes := range shapes().byWord {
 		for _, sh := range shapes {
 			if seen[sh] {
 				continue
@@ -56,12 +56,12 @@ func shapesIn(s string, seen map[*shape]bool) {
 // Every word of a pattern must be one that the reader can come to: letters and
 // digits, no longer than an anchor.
 func TestPatternsAreWords(t *testing.T) {
-	for word := range vocabulary {
+	for word := range vocabulary() {
 		if len(word) > longestAnchor || strings.IndexFunc(word, func(r rune) bool { return r > 'z' || !wordByte(byte(r)) }) >= 0 {
 			t.Errorf("%q is no word", word)
 		}
 	}
-	for _, shapes := range shapes {
+	for _, shapes := range shapes().byWord {
 		for _, sh := range shapes {
 			if len(sh.anchor()) == 0 || sh.elements[0].optional {
 				t.Errorf("a pattern begins with what may be missing: %+v", sh.pattern)

@@ -2,6 +2,7 @@ package parse
 
 import (
 	"strings"
+	"sync"
 	"unicode/utf8"
 )
 
@@ -113,11 +114,11 @@ func split(line, rest string) bool {
 // knownWord reports whether a sentence that the reader knows has the word.
 func knownWord(s string) bool {
 	s = strings.Trim(s, ".,:;!?")
-	return len(s) > 1 && len(s) <= longestAnchor && vocabulary[strings.ToLower(s)]
+	return len(s) > 1 && len(s) <= longestAnchor && vocabulary()[strings.ToLower(s)]
 }
 
 // vocabulary holds the words of all sentences.
-var vocabulary = func() map[string]bool {
+var vocabulary = sync.OnceValue(func() map[string]bool {
 	words := map[string]bool{}
 	add := func(p pattern) {
 		for _, e := range p.elements {
@@ -135,4 +136,4 @@ var vocabulary = func() map[string]bool {
 		add(compile(r.text))
 	}
 	return words
-}()
+})

@@ -3,7 +3,6 @@ package rules
 import (
 	"errors"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -166,7 +165,7 @@ func (s *reading) checkChannel(n ast.Node, c *Channel, seen map[string]bool) {
 
 // conversation is the name or the id of what a bot may write to
 // (https://docs.slack.dev/reference/methods/chat.postMessage#channels).
-var conversation = regexp.MustCompile(`^(#[a-z0-9_-]{1,80}|[CDG][A-Z0-9]{8,20})$`)
+var conversation = onUse(`^(#[a-z0-9_-]{1,80}|[CDG][A-Z0-9]{8,20})$`)
 
 func (s *reading) checkTarget(c *Channel) {
 	var err error
@@ -175,7 +174,7 @@ func (s *reading) checkTarget(c *Channel) {
 		c.Secret, err = parseReference(c.Target)
 		c.Target = ""
 	case Slack:
-		if !conversation.MatchString(c.Target) {
+		if !conversation().MatchString(c.Target) {
 			err = fmt.Errorf("%q: want the id of a conversation such as C0123456789, or a name such as \"#deploys\"", c.Target)
 		}
 	}
@@ -192,11 +191,11 @@ func parseChannelType(s string) (string, error) {
 	return s, nil
 }
 
-var reference = regexp.MustCompile(`^(env:[A-Za-z_][A-Za-z0-9_]*|projects/[a-z0-9.:-]+/secrets/[A-Za-z0-9_-]{1,255}/versions/([1-9][0-9]*|latest))$`)
+var reference = onUse(`^(env:[A-Za-z_][A-Za-z0-9_]*|projects/[a-z0-9.:-]+/secrets/[A-Za-z0-9_-]{1,255}/versions/([1-9][0-9]*|latest))$`)
 
 // parseReference does not repeat the value in its error: it may be a secret.
 func parseReference(s string) (string, error) {
-	if !reference.MatchString(s) {
+	if !reference().MatchString(s) {
 		return "", errors.New("want where the secret is, and never the secret itself: projects/P/secrets/S/versions/V, or env:NAME")
 	}
 	return s, nil

@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 // server is where mail is handed in, and by whom.
@@ -72,7 +73,7 @@ type envelope struct {
 	list   string
 }
 
-var listName = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
+var listName = onUse(`^[A-Za-z0-9_-]{1,64}$`)
 
 func parseEnvelope(from string, to []string, list string) (envelope, error) {
 	sender, err := parseAddress("from", from)
@@ -90,18 +91,18 @@ func parseEnvelope(from string, to []string, list string) (envelope, error) {
 		}
 		e.to = append(e.to, recipient)
 	}
-	if !listName.MatchString(list) {
+	if !listName().MatchString(list) {
 		return envelope{}, fmt.Errorf(`email: list %q: want letters, digits, "-" and "_"`, list)
 	}
 	return e, nil
 }
 
 // plainAddress holds of every address that needs no extension of a server.
-var plainAddress = regexp.MustCompile(`^[[:graph:]]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*$`)
+var plainAddress = onUse(`^[[:graph:]]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*$`)
 
 func parseAddress(what, text string) (*mail.Address, error) {
 	address, err := mail.ParseAddress(text)
-	if err != nil || !plainAddress.MatchString(address.Address) {
+	if err != nil || !plainAddress().MatchString(address.Address) {
 		return nil, fmt.Errorf("email: %s %q: want an address such as ops@example.com or pullfix <ops@example.com>", what, text)
 	}
 	return address, nil
@@ -109,3 +110,8 @@ func parseAddress(what, text string) (*mail.Address, error) {
 
 // path is an address as the commands MAIL and RCPT take it.
 func path(a *mail.Address) string { return (&mail.Address{Address: a.Address}).String() }
+
+// onUse compiles an expression when it is first used, and not in every cold start.
+func onUse(expression string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(expression) })
+}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	html "html/template"
 	"strings"
+	"sync"
 	text "text/template"
 	"time"
 	"unicode"
@@ -30,9 +31,14 @@ var htmlSource string
 //go:embed mail.txt
 var textSource string
 
+// The templates are parsed when the first mail is made: most functions send none.
 var (
-	htmlMail = html.Must(html.New("mail.html").Funcs(html.FuncMap{"words": words}).Parse(htmlSource))
-	textMail = text.Must(text.New("mail.txt").Option("missingkey=error").Parse(textSource))
+	htmlMail = sync.OnceValue(func() *html.Template {
+		return html.Must(html.New("mail.html").Funcs(html.FuncMap{"words": words}).Parse(htmlSource))
+	})
+	textMail = sync.OnceValue(func() *text.Template {
+		return text.Must(text.New("mail.txt").Option("missingkey=error").Parse(textSource))
+	})
 )
 
 // page is what the two templates show.
@@ -60,10 +66,10 @@ func render(m notify.Message, t *notify.Template, untaken []string) (Rendered, e
 		p.Custom = lines(custom, longestCode)
 	}
 	var plain, rich bytes.Buffer
-	if err := textMail.Execute(&plain, p); err != nil {
+	if err := textMail().Execute(&plain, p); err != nil {
 		return Rendered{}, fmt.Errorf("email: %w", err)
 	}
-	if err := htmlMail.Execute(&rich, p); err != nil {
+	if err := htmlMail().Execute(&rich, p); err != nil {
 		return Rendered{}, fmt.Errorf("email: %w", err)
 	}
 	return Rendered{Subject: subject(m), Text: plain.String(), HTML: rich.String()}, nil

@@ -8,7 +8,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/url"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -193,7 +192,7 @@ func usable(links []notify.Link) []notify.Link {
 	var kept []notify.Link
 	for _, l := range links {
 		u, err := url.Parse(l.URL)
-		if err != nil || u.Scheme != "https" || !hosts.MatchString(u.Host) {
+		if err != nil || u.Scheme != "https" || !hosts().MatchString(u.Host) {
 			continue
 		}
 		if l.URL = address(u.String()); weight(l.URL) <= longest {
@@ -203,13 +202,13 @@ func usable(links []notify.Link) []notify.Link {
 	return kept
 }
 
-var hosts = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9.-]*(:\d+)?$`)
+var hosts = onUse(`^[A-Za-z0-9][A-Za-z0-9.-]*(:\d+)?$`)
 
 // address escapes what an address cannot have
 // (https://www.rfc-editor.org/rfc/rfc3986#section-2) and Slack would read.
-func address(s string) string { return foreign.ReplaceAllStringFunc(s, url.PathEscape) }
+func address(s string) string { return foreign().ReplaceAllStringFunc(s, url.PathEscape) }
 
-var foreign = regexp.MustCompile(`[^A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]`)
+var foreign = onUse(`[^A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]`)
 
 // escape makes texts harmless in a template. What is to be copied keeps its
 // characters.

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -70,14 +69,14 @@ func (b *Bot) secret(ctx context.Context) (string, error) {
 		return "", fmt.Errorf("slack bot: %w", err)
 	}
 	token = strings.TrimSpace(token)
-	if !tokens.MatchString(token) {
+	if !tokens().MatchString(token) {
 		return "", &notify.RefusedError{Unauthorised: true, Err: errors.New("slack bot: the secret is no token: want one that begins with xox")}
 	}
 	return token, nil
 }
 
 // tokens are described at https://docs.slack.dev/authentication/tokens.
-var tokens = regexp.MustCompile(`^xox[a-z]?[.-][\w.%-]+$`)
+var tokens = onUse(`^xox[a-z]?[.-][\w.%-]+$`)
 
 // begin posts the first message about a problem.
 func (b *Bot) begin(ctx context.Context, token string, p payload) (string, error) {
@@ -146,11 +145,11 @@ func (b *Bot) call(token, method string) call {
 // is its id.
 type message struct{ channel, ts string }
 
-var references = regexp.MustCompile(`^([A-Z0-9]+)/(\d+\.\d+)/(.+)$`)
+var references = onUse(`^([A-Z0-9]+)/(\d+\.\d+)/(.+)$`)
 
 // parse reads what format wrote, if for this channel.
 func (b *Bot) parse(thread string) (message, bool) {
-	parts := references.FindStringSubmatch(thread)
+	parts := references().FindStringSubmatch(thread)
 	if len(parts) != 4 || parts[3] != b.channel {
 		return message{}, false
 	}

@@ -11,7 +11,6 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
-	"regexp"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -161,7 +160,7 @@ func after(h http.Header) time.Duration {
 }
 
 // slacksWord is how Slack names an error. Anything else is of a proxy's making.
-var slacksWord = regexp.MustCompile(`^[a-z][a-z_]{2,60}$`)
+var slacksWord = onUse(`^[a-z][a-z_]{2,60}$`)
 
 // passes reports whether another try may be answered otherwise.
 func (a answer) passes() bool {
@@ -171,7 +170,7 @@ func (a answer) passes() bool {
 // words is an HTTP answer in short.
 func (a answer) words() string {
 	text := fmt.Sprintf("HTTP %d", a.status)
-	if word := strings.TrimSpace(string(a.body)); slacksWord.MatchString(word) {
+	if word := strings.TrimSpace(string(a.body)); slacksWord().MatchString(word) {
 		text += ": " + word
 	}
 	return text

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"regexp"
 	"strings"
+	"sync"
 
 	kit "github.com/slack-go/slack"
 )
@@ -12,7 +13,7 @@ const fence = "```"
 
 // atoms are what must stay whole in mrkdwn: a link or mention, an entity, the
 // end of a code block.
-var atoms = regexp.MustCompile("(?s)<[^<>\\n]+>|&(?:amp|lt|gt);|" + fence + "|.")
+var atoms = onUse("(?s)<[^<>\\n]+>|&(?:amp|lt|gt);|" + fence + "|.")
 
 // operators are the sections of the operator's text.
 func operators(text string) []part {
@@ -51,7 +52,7 @@ func split(text string) []string {
 func whole(text string) []string {
 	var all []string
 	for line := range strings.Lines(strings.TrimSpace(strings.ToValidUTF8(text, "\uFFFD"))) {
-		all = append(all, atoms.FindAllString(line, -1)...)
+		all = append(all, atoms().FindAllString(line, -1)...)
 	}
 	return all
 }
@@ -68,4 +69,9 @@ func reach(all []string, room int) int {
 		}
 	}
 	return len(all)
+}
+
+// onUse compiles an expression when it is first used, and not in every cold start.
+func onUse(expression string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(expression) })
 }
