@@ -51,6 +51,7 @@ type bench struct {
 	now      time.Time // the date of all events
 	measures map[string][]float64
 	progress io.Writer
+	used     int // numbers of events
 }
 
 // measure carries out a plan.

@@ -75,7 +75,7 @@ measured, 2 anything else.`,
 		},
 	}
 	o.flags(cmd)
-	cmd.AddCommand(newProfile())
+	cmd.AddCommand(newGrowth(), newProfile())
 	cmd.CompletionOptions.DisableDefaultCmd = true
 	return cmd
 }

@@ -24,11 +24,11 @@ func (b *bench) storms(ctx context.Context) error {
 	defer google.stop()
 	first := 0
 	for _, storm := range []struct {
-		of     string
-		atOnce int
-	}{{table.StormAtOnce, b.plan.storm}, {table.StormByTen, deployedConcurrency}} {
-		for round := range b.plan.storms {
-			b.say("%s, round %d of %d", storm.of, round+1, b.plan.storms)
+		of             string
+		atOnce, rounds int
+	}{{table.StormAtOnce, b.plan.storm, b.plan.storms}, {table.StormByTen, deployedConcurrency, 1}} {
+		for round := range storm.rounds {
+			b.say("%s, round %d of %d", storm.of, round+1, storm.rounds)
 			came, err := b.storm(ctx, google, b.plan.storm, storm.atOnce, first)
 			if err != nil {
 				return fmt.Errorf("%s: %w", storm.of, err)

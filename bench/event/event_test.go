@@ -101,7 +101,7 @@ func TestEveryGrantIsAnother(t *testing.T) {
 }
 
 func TestFixture(t *testing.T) {
-	for _, seed := range []Seed{{}, {Latency: time.Millisecond, Members: 3}} {
+	for _, seed := range []Seed{{}, {Latency: time.Millisecond, Members: 3}, {Members: 1000, Few: 60}} {
 		if _, err := emulator.ParseSeed("seed.yaml", seed.YAML()); err != nil {
 			t.Error(err)
 		}

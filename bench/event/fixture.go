@@ -49,6 +49,7 @@ ignore:
 type Seed struct {
 	Latency time.Duration // of each call
 	Members int           // of the policy of each repository, 1 at least
+	Few     int           // so many repositories of those that grants are made on, and no other; 0 for all
 }
 
 // YAML is the seed in the format of the local Google Cloud.
@@ -66,8 +67,12 @@ func (s Seed) YAML() []byte {
 		members[n] = fmt.Sprintf("%q", fmt.Sprintf("user:reader-%d@example.com", n))
 	}
 	b.WriteString("repositories:\n")
-	for n := range Repositories {
-		for _, name := range []string{"apps", "watched"} {
+	repositories, names := Repositories, []string{"apps", "watched"}
+	if s.Few > 0 {
+		repositories, names = s.Few, names[:1]
+	}
+	for n := range repositories {
+		for _, name := range names {
 			fmt.Fprintf(&b, "- name: projects/shared-images/locations/us-central1/repositories/%s-%03d\n  format: docker\n  mode: standard\n  images: [\"web:v1\"]\n"+
 				"  policy: {bindings: [{role: roles/artifactregistry.reader, members: [%s]}]}\n", name, n, strings.Join(members, ", "))
 		}

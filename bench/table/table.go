@@ -128,9 +128,9 @@ func (r Result) cells() []string {
 		cells[2] = r.Absent
 		return cells
 	}
-	cells[2] = number(r.Value.Median) + " " + r.Unit
+	cells[2] = Number(r.Value.Median) + " " + r.Unit
 	if r.Value.Rounds > 1 {
-		cells[3] = number(r.Value.Low) + " to " + number(r.Value.High)
+		cells[3] = Number(r.Value.Low) + " to " + Number(r.Value.High)
 	}
 	if r.Ratio != nil {
 		cells[4] = fmt.Sprintf("%.2f", r.Ratio.Median)
@@ -144,8 +144,8 @@ func (r Result) cells() []string {
 	return cells
 }
 
-// number has three digits that say something, or all of those before the point.
-func number(v float64) string {
+// Number has three digits that say something, or all of those before the point.
+func Number(v float64) string {
 	switch size := math.Abs(v); {
 	case size >= 1000:
 		return Thousands(int(math.Round(v)))

@@ -51,8 +51,18 @@ var mayImport = map[string][]string{
 	"internal/letters":  {"internal/rest"},
 	"internal/doctor":   {"audit", "deploy", "iam", "internal/letters", "internal/rest", "rules"},
 
+	"bench":          {"bench/chart", "bench/event", "bench/load", "bench/machine", "bench/table"},
+	"bench/chart":    {},
+	"bench/event":    {"audit", "bench/load", "parse", "rules"}, // the last two to test what it makes
+	"bench/function": {"."},
+	"bench/load":     {},
+	"bench/machine":  {},
+	"bench/nothing":  {},
+	"bench/profiled": {"."},
+	"bench/table":    {},
+
 	"docs": {
-		"audit", "iam", "internal/brief/samples", "internal/channels", "internal/report", "internal/retry", "internal/ruling", "notify", "parse",
+		"audit", "bench/table", "iam", "internal/brief/samples", "internal/channels", "internal/report", "internal/retry", "internal/ruling", "notify", "parse",
 		"remediate", "rules",
 	},
 
@@ -253,6 +263,32 @@ func TestOneInit(t *testing.T) {
 			f, ok := decl.(*ast.FuncDecl)
 			if ok && f.Recv == nil && f.Name.Name == "init" && s.path != "function.go" {
 				t.Errorf("%s has an init: only function.go has one, to register the function", s.path)
+			}
+		}
+	}
+}
+
+// What is compiled before main is part of every cold start, whether it is needed
+// or not. The commands start rarely; the packages that only they use are left.
+func TestNothingIsCompiledBeforeMain(t *testing.T) {
+	atDesks := []string{"bench", "cmd", "deploy", "docs", "emulator", "internal/doctor", "internal/letters", "internal/report", "internal/rest", "terraform"}
+	for _, s := range sources(t) {
+		if s.test() || slices.ContainsFunc(atDesks, func(dir string) bool { return isOrIsBelow(s.dir(), dir) }) {
+			continue
+		}
+		for _, decl := range s.Decls {
+			if d, ok := decl.(*ast.GenDecl); ok {
+				ast.Inspect(d, func(n ast.Node) bool {
+					call, ok := n.(*ast.CallExpr)
+					if !ok {
+						_, later := n.(*ast.FuncLit)
+						return !later
+					}
+					if callee, ok := call.Fun.(*ast.SelectorExpr); ok && (callee.Sel.Name == "MustCompile" || callee.Sel.Name == "Must") {
+						t.Errorf("%s: %s at the top of a package: compile it when it is first used", s.path, callee.Sel.Name)
+					}
+					return true
+				})
 			}
 		}
 	}
