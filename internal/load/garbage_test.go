@@ -3,10 +3,11 @@ package load
 import (
 	"fmt"
 	"net/http"
-	"os"
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/pullfix/pullfix/internal/further"
 )
 
 // TestGarbage posts bodies that arrive whole and cannot be read, each another.
@@ -15,7 +16,7 @@ import (
 // no memory that it keeps.
 func TestGarbage(t *testing.T) {
 	count := 300
-	if os.Getenv("PULLFIX_FURTHER") != "" {
+	if further.Wanted() {
 		count = 10_000
 	}
 	w := newWorld(t)

@@ -5,11 +5,12 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http"
-	"os"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/pullfix/pullfix/internal/further"
 )
 
 // clients is how many there are at once of each sort.
@@ -17,7 +18,7 @@ func clients(what string) int {
 	switch {
 	case what == idle:
 		return 1000
-	case os.Getenv("PULLFIX_FURTHER") != "":
+	case further.Wanted():
 		return 100
 	}
 	return 20

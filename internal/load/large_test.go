@@ -9,12 +9,13 @@ import (
 	"maps"
 	"net"
 	"net/http"
-	"os"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/pullfix/pullfix/internal/further"
 )
 
 // memory is what the function is deployed with, in MiB.
@@ -110,7 +111,7 @@ func length(body string) string {
 // process stays below the memory of an instance.
 func TestLargeBodies(t *testing.T) {
 	sorts := []string{"numbers"}
-	if os.Getenv("PULLFIX_FURTHER") != "" {
+	if further.Wanted() {
 		sorts = slices.Sorted(maps.Keys(largest()))
 	}
 	huge := strings.Repeat("x", 10*mebibyte)

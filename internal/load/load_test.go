@@ -5,10 +5,11 @@ import (
 	"io"
 	"maps"
 	"net/http"
-	"os"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/pullfix/pullfix/internal/further"
 )
 
 // deployed is how many events an instance has in hand at once, by the settings
@@ -129,7 +130,7 @@ func (w *world) holds(t *testing.T, want map[string]line) {
 // once, and nothing stays behind in the process.
 func TestEveryEventIsAnswered(t *testing.T) {
 	count := 500
-	if os.Getenv("PULLFIX_FURTHER") != "" {
+	if further.Wanted() {
 		count = 20_000
 	}
 	for _, atOnce := range []int{deployed, 10 * deployed} {
