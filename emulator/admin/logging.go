@@ -28,6 +28,10 @@ func loggingKinds() []*kind {
 			id: fromQuery("bucketId"), stamps: stamped, complete: completeBucket, ended: bucketEnded,
 			verbs: map[string]verb{"undelete": {"UndeleteBucket", undeleteBucket}},
 		},
+		{
+			version: "v2", path: "metrics/*", message: "google.logging.v2.LogMetric", serves: everything, form: named,
+			id: fromName, stamps: stamped, upsert: true, complete: completeMetric,
+		},
 	}
 }
 
@@ -57,6 +61,30 @@ func completeSink(c *call, _, doc document) error {
 		agent = fmt.Sprint(n)
 	}
 	doc["writerIdentity"] = "serviceAccount:service-" + agent + "@gcp-sa-logging.iam.gserviceaccount.com"
+	return nil
+}
+
+// completeMetric wants a filter, and an extractor for each label.
+func completeMetric(c *call, _, doc document) error {
+	doc["name"] = last(c.name)
+	if filter := text(doc, "filter"); filter == "" || len(filter) > maxFilter {
+		return invalid("The filter of the metric has %d characters: want 1 to %d.", len(filter), maxFilter)
+	}
+	otherwise(doc, document{"metricDescriptor": document{}})
+	descriptor, extractors := within(doc, "metricDescriptor"), within(doc, "labelExtractors")
+	otherwise(descriptor, document{"metricKind": "DELTA", "valueType": "INT64"})
+	descriptor["type"] = "logging.googleapis.com/user/" + last(c.name)
+	descriptor["name"] = parent(c.name) + "/metricDescriptors/" + text(descriptor, "type")
+	labels, _ := descriptor["labels"].([]any)
+	for _, label := range labels {
+		label, ok := label.(document)
+		if !ok || extractors[text(label, "key")] == nil {
+			return invalid("The label %v has no extractor.", label["key"])
+		}
+	}
+	if len(labels) != len(extractors) {
+		return invalid("The metric has %d labels and %d extractors.", len(labels), len(extractors))
+	}
 	return nil
 }
 
