@@ -47,6 +47,11 @@ Whom it tells
   --smtp-password-file FILE   a file that holds the password of USER
   --email-from ADDRESS        whom mail is from
   --email-to A[,A]            to whom it goes
+  --notification-channel NAME  a channel of Cloud Monitoring that is told where pullfix
+                        itself needs somebody: projects/P/notificationChannels/N.
+                        Without one its alerts stand in the console alone. Repeat it
+  --deployer ADDRESS    the account that runs this, whose changes raise no alarm:
+                        without it there are no alerts about changes of others
 What it does
   --plan                print every command of a first run, call none, change nothing
   --destroy             remove what it made, but not the record and the ledger. It asks
@@ -71,6 +76,8 @@ END
 . "$here/deploy/function.sh"
 # shellcheck source=deploy/grants.sh
 . "$here/deploy/grants.sh"
+# shellcheck source=deploy/monitoring.sh
+. "$here/deploy/monitoring.sh"
 # shellcheck source=deploy/destroy.sh
 . "$here/deploy/destroy.sh"
 
@@ -100,6 +107,7 @@ else
   grants
   function_
   delivery
+  monitoring
   sinks
   formerly
   moved

@@ -47,7 +47,9 @@ func TestStories(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			got := newStage(t, story).play(t, story)
+			s := newStage(t, story)
+			got := s.play(t, story)
+			s.checkMetrics(t)
 			if *update {
 				if err := os.WriteFile(file, txtar.Format(got), 0o600); err != nil {
 					t.Fatal(err)

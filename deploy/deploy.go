@@ -1,7 +1,8 @@
 // Package deploy holds what a deployment of pullfix is made of, and nothing that
-// acts: the custom roles, the services that must be enabled, and the names that
-// deploy.sh, the Terraform module and pullfix doctor agree on. The files go out
-// as Go values; gcloud and Terraform read the same files.
+// acts: the custom roles, the services that must be enabled, the metrics, alerts
+// and dashboard that watch over it, and the names that deploy.sh, the Terraform
+// module and pullfix doctor agree on. The files go out as Go values; gcloud and
+// Terraform read the same files.
 package deploy
 
 import (
@@ -39,7 +40,7 @@ const (
 	RoleGrantRun        = "pullfixGrantRun"        // on each service, job or worker pool
 )
 
-//go:embed roles/*.yaml apis.txt build-roles.txt
+//go:embed roles/*.yaml apis.txt build-roles.txt metrics/*.json monitoring/*.json dashboard.json
 var files embed.FS
 
 // Role is a custom role, as in the files that gcloud iam roles create takes

@@ -19,23 +19,32 @@ destroy() {
 
   moved
 
+  step 'What watches over it'
+  for place in alerts dashboards metrics; do
+    documents "$place" --remove
+  done
+
   step 'What pullfix is'
   for place in $(everywhere); do
     sink_gone "$place"
   done
-  gone 'the function pullfix' gcloud functions VERB pullfix --region="$region" --project="$project"
-  gone 'the subscription pullfix-dead-letters' gcloud pubsub subscriptions VERB pullfix-dead-letters --project="$project"
-  gone 'the topic pullfix-dead-letters' gcloud pubsub topics VERB pullfix-dead-letters --project="$project"
-  gone 'the topic pullfix' gcloud pubsub topics VERB pullfix --project="$project"
+  if [[ -n $is_here ]]; then
+    remove 'the function pullfix' gcloud functions delete pullfix --region="$region" --project="$project"
+  else
+    say 'the function pullfix' 'is not there'
+  fi
+  gone subscriptions "projects/$project/subscriptions/pullfix-dead-letters" pubsub subscriptions
+  gone topics "$dead_letters" pubsub topics
+  gone topics "$events" pubsub topics
   for place in "$self" "$trigger" "$builder"; do
-    gone "the account ${place#*:}" gcloud iam service-accounts VERB "${place#*:}" --project="$project"
+    gone accounts "${place#*:}" iam service-accounts
   done
   [[ -z $organization ]] || roles_gone "organizations/$organization"
   for place in $(own_projects); do
     roles_gone "$place"
   done
-  gone 'the secret pullfix-slack' gcloud secrets VERB pullfix-slack --project="$project"
-  gone 'the secret pullfix-smtp-password' gcloud secrets VERB pullfix-smtp-password --project="$project"
+  gone secrets pullfix-slack secrets
+  gone secrets pullfix-smtp-password secrets
   step 'What stays'
   kept
 }
@@ -65,12 +74,12 @@ leave() {
   return 0
 }
 
-# gone WHAT CMD… deletes what is there; VERB stands for describe and for delete.
+# gone LIST NAME GROUP… deletes what a list has, with a group of gcloud's commands.
 gone() {
-  local what=$1
-  shift
-  if found "$what" "${@/#VERB/describe}" --format='value(name)'; then
-    remove "$what" "${@/#VERB/delete}"
+  local list=$1 name=${2##*/} what="the ${1%s} ${2##*/}"
+  if has "$list" "$2"; then
+    shift 2
+    remove "$what" gcloud "$@" delete "$name" --project="$project"
   else
     say "$what" 'is not there'
   fi
@@ -78,19 +87,16 @@ gone() {
 
 # sink_gone PLACE removes pullfix's sink there, and what may come through it.
 sink_gone() {
-  local flag what="the sink pullfix of $1" writer
-  flag=$(parent_flag "$1")
+  local what="the sink pullfix of $1"
   if strangers_sink "$1"; then
-    left "$what leads to $answer: it is of another deployment, and stays"
+    left "$what leads to $leads: it is of another deployment, and stays"
     return
-  elif [[ -z $answer ]]; then
+  elif [[ -z $leads ]]; then
     say "$what" 'is not there'
     return
   fi
-  found "$what" gcloud logging sinks describe pullfix "$flag" --format='value(writerIdentity)' || true
-  writer=$answer
   [[ -z $writer || " $writers " == *" $writer "* ]] || unbind "$events" roles/pubsub.publisher "$writer"
-  remove "$what" gcloud logging sinks delete pullfix "$flag"
+  remove "$what" gcloud logging sinks delete pullfix "$(parent_flag "$1")"
 }
 
 # roles_gone WHERE removes the custom roles of an organisation or a project.
@@ -116,7 +122,7 @@ kept() {
 confirm() {
   local word=''
   [[ -z $yes ]] || return 0
-  printf 'This removes pullfix from %s: the function, its accounts, topics and secrets, and what its accounts may do in:\n' "$project"
+  printf 'This removes pullfix from %s: the function, its accounts, topics, secrets, alerts, metrics and dashboard, and what its accounts may do in:\n' "$project"
   everywhere | sed 's/^/  /'
   printf 'It also removes the custom roles pullfix... of %s: a second pullfix there uses the same ones.\n' \
     "${organization:+organizations/$organization and of }these projects"

@@ -35,6 +35,7 @@ function_() {
     as_wanted "$answer" "$env" && events_come; then
     return
   fi
+  subscription='' # the one of a new trigger is another
   elsewhere
   say 'function pullfix' 'is being built and deployed, which takes some minutes'
   change 'deploy the function' gcloud functions deploy pullfix --source="$stage" "${settings[@]}" --update-labels=pullfix_digest="$digest"
@@ -44,13 +45,14 @@ function_() {
 # What gcloud shows of the function; the variables are last.
 function_format="value[separator='|'](labels.pullfix_digest,state,serviceConfig.ingressSettings,serviceConfig.maxInstanceCount,\
 serviceConfig.maxInstanceRequestConcurrency,serviceConfig.timeoutSeconds,serviceConfig.serviceAccountEmail,\
-eventTrigger.retryPolicy,serviceConfig.environmentVariables)"
+eventTrigger.retryPolicy,eventTrigger.trigger,serviceConfig.environmentVariables)"
 
 # as_wanted SHOWN VARIABLES reports whether the function is as it would be
 # deployed, and says what somebody changed since it was. Google adds a variable.
 as_wanted() {
   local is variables wanted="ACTIVE|ALLOW_INTERNAL_ONLY|$max_instances|$concurrency|120|${self#*:}|RETRY_POLICY_RETRY" name=''
-  variables=$(cut -d '|' -f 9- <<<"$1" | tr ';' '\n' | grep -v '^LOG_EXECUTION_ID=' | sort)
+  eventarc=$(cut -d '|' -f 9 <<<"$1")
+  variables=$(cut -d '|' -f 10- <<<"$1" | tr ';' '\n' | grep -v '^LOG_EXECUTION_ID=' | sort)
   is=$(cut -d '|' -f 2-8 <<<"$1")
   ! name=$(grep -m 1 '^PULLFIX_MODE=' <<<"$variables") || say 'function pullfix' "somebody set $name: deploying it anew ends that"
   if [[ ${1%%|*} != "$digest" ]]; then
@@ -68,23 +70,32 @@ as_wanted() {
 
 # events_come reports whether the subscription that calls the function is on the topic.
 events_come() {
-  local eventarc subscription
-  learn eventarc gcloud functions describe pullfix --region="$region" --project="$project" --format='value(eventTrigger.trigger)'
-  if found 'the trigger of the function' gcloud eventarc triggers describe "$eventarc" --format='value(transport.pubsub.subscription)' &&
-    [[ -n $answer ]] && subscription=$answer &&
-    found 'the subscription of the function' gcloud pubsub subscriptions describe "$subscription" --format='value(topic)' &&
-    [[ $answer == "$events" ]]; then
+  if [[ -n $eventarc ]] &&
+    found 'the trigger of the function' gcloud eventarc triggers describe "$eventarc" --format='value(transport.pubsub.subscription)' &&
+    [[ -n $answer ]] && subscription=$answer && see_subscription && [[ ${delivers%%$'\t'*} == "$events" ]]; then
     return 0
   fi
   say 'function pullfix' "its subscription is not on $events: it is deployed anew"
   return 1
 }
 
-# elsewhere keeps a second function from taking the same events.
+# see_subscription reports whether $subscription is there, and sets $delivers to how.
+see_subscription() {
+  delivers=''
+  found 'the subscription of the function' gcloud pubsub subscriptions describe "$subscription" \
+    --format='value(topic,ackDeadlineSeconds,deadLetterPolicy.deadLetterTopic,deadLetterPolicy.maxDeliveryAttempts,retryPolicy.minimumBackoff,retryPolicy.maximumBackoff)' ||
+    return 1
+  delivers=$answer
+}
+
+# elsewhere keeps a second function from taking the same events. It sets $is_here
+# where there is one in the region.
 elsewhere() {
   local where name
+  is_here=''
   found 'functions in other regions' gcloud functions list --project="$project" --format='value(name.segment(3),name.segment(5))' || true
   while read -r where name; do
+    [[ $name != pullfix || $where != "$region" ]] || is_here=1
     [[ $name != pullfix || $where == "$region" ]] ||
       fail "function pullfix: there is one in $where: want --region=$where, or delete it first"
   done <<<"$answer"
@@ -92,18 +103,18 @@ elsewhere() {
 
 # delivery sees to how events come to the function, and who may call it.
 delivery() {
-  local eventarc subscription
   local wanted="$events"$'\t600\t'"$dead_letters"$'\t'"50"$'\t'"10s"$'\t'"600s"
   step 'How events come: 50 times within 7 hours, and only from its own trigger'
-  learn eventarc gcloud functions describe pullfix --region="$region" --project="$project" --format='value(eventTrigger.trigger)'
-  learn subscription gcloud eventarc triggers describe "$eventarc" --format='value(transport.pubsub.subscription)'
+  if [[ -z $subscription ]]; then
+    learn eventarc gcloud functions describe pullfix --region="$region" --project="$project" --format='value(eventTrigger.trigger)'
+    learn subscription gcloud eventarc triggers describe "$eventarc" --format='value(transport.pubsub.subscription)'
+    see_subscription || true
+  fi
   must_bind "$subscription" roles/pubsub.subscriber "$pubsub_agent"
-  if found 'the subscription of the function' gcloud pubsub subscriptions describe "$subscription" \
-    --format='value(topic,ackDeadlineSeconds,deadLetterPolicy.deadLetterTopic,deadLetterPolicy.maxDeliveryAttempts,retryPolicy.minimumBackoff,retryPolicy.maximumBackoff)' &&
-    [[ $answer == "$wanted" ]]; then
+  if [[ $delivers == "$wanted" ]]; then
     say "subscription ${subscription##*/}" 'is as it should be'
-  elif [[ -z $plan && ${answer%%$'\t'*} != "$events" ]]; then
-    fail "the subscription ${subscription##*/}: it is ${answer:+on ${answer%%$'\t'*}, and }not on $events, also after the function was deployed: run this, and deploy.sh again: gcloud functions delete pullfix --region=$region --project=$project"
+  elif [[ -z $plan && ${delivers%%$'\t'*} != "$events" ]]; then
+    fail "the subscription ${subscription##*/}: it is ${delivers:+on ${delivers%%$'\t'*}, and }not on $events, also after the function was deployed: run this, and deploy.sh again: gcloud functions delete pullfix --region=$region --project=$project"
   else
     change 'update the subscription of the function' gcloud pubsub subscriptions update "$subscription" --ack-deadline=600 \
       --dead-letter-topic="$dead_letters" --max-delivery-attempts=50 --min-retry-delay=10s --max-retry-delay=600s

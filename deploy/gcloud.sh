@@ -3,12 +3,10 @@
 # made at all: everything is taken as not there yet. A change is printed by
 # --plan, and else made, again where waiting may help.
 
-answer=''    # of the last look
-error=''     # of the last command that failed
-changes=0    # made so far
-policy_of='' # the resource whose policy was read last
-members=''   # of that policy, one a line: condition, role and member
-unused=''    # set where a service that is not enabled is as good as one with nothing in it
+answer='' # of the last look
+error=''  # of the last command that failed
+changes=0 # made so far
+unused='' # set where a service that is not enabled is as good as one with nothing in it
 disabled='SERVICE_DISABLED|has not been used in project|not enabled on project'
 mark=$'\001' # stands for the $ of a shell variable that only a run knows
 
@@ -134,6 +132,25 @@ found() {
   return 1
 }
 
+# has LIST NAME reports whether the project has something of that name. Each list is
+# asked for once in a run: a start of gcloud takes a second and more.
+has() {
+  local file=$work/$1
+  local -a command
+  [[ -z $plan ]] || return 1
+  if [[ ! -f $file ]]; then
+    case $1 in
+      accounts) command=(iam service-accounts list --format='value(email)') ;;
+      topics) command=(pubsub topics list --format='value(name)') ;;
+      subscriptions) command=(pubsub subscriptions list --format='value(name)') ;;
+      secrets) command=(secrets list --format='value(name.basename())') ;;
+    esac
+    found "the $1 of $project" gcloud "${command[@]}" --project="$project" || true
+    printf '%s\n' "$answer" >"$file"
+  fi
+  grep -qxF -- "$2" "$file"
+}
+
 # learn VARIABLE CMD… sets a variable to what a command prints.
 learn() {
   local variable=$1
@@ -197,18 +214,18 @@ policy() {
 }
 
 # holds NAME ROLE MEMBER reports whether a member has a role on a resource,
-# without a condition. 2 is that there is no such resource.
+# without a condition. 2 is that there is no such resource. A policy is read once
+# in a run, and then known with what the run changes of it.
 holds() {
-  if [[ $policy_of != "$1" || -n $plan ]]; then
-    policy_of='' members=''
+  local file=$work/policy,${1//\//,}
+  [[ -z $plan ]] || return 1
+  if [[ ! -f $file ]]; then
     policy "$1" get-iam-policy
-    if ! found "the policy of $1" "${command[@]}" --flatten='bindings[].members' \
-      --format='value(bindings.condition.expression,bindings.role,bindings.members)'; then
-      [[ -n $plan ]] || return 2
-    fi
-    policy_of=$1 members=$answer
+    found "the policy of $1" "${command[@]}" --flatten='bindings[].members' \
+      --format='value(bindings.condition.expression,bindings.role,bindings.members)' || return 2
+    printf '%s\n' "$answer" >"$file"
   fi
-  [[ $'\n'$members$'\n' == *$'\n\t'"$2"$'\t'"$3"$'\n'* ]]
+  grep -qxF -- $'\t'"$2"$'\t'"$3" "$file"
 }
 
 # bind NAME ROLE MEMBER lets a member have a role on a resource. It fails where
@@ -221,7 +238,7 @@ bind() {
     1)
       policy "$1" add-iam-policy-binding
       change "let $3 have $2 on $1" "${command[@]}" --member="$3" --role="$2"
-      members+=$'\n\t'$2$'\t'$3
+      [[ -n $plan ]] || printf '\t%s\t%s\n' "$2" "$3" >>"$work/policy,${1//\//,}"
       say "$1" "${3#*:} now has $2"
       ;;
     *) return 1 ;;
@@ -235,21 +252,23 @@ must_bind() {
 
 # unbind NAME ROLE MEMBER takes a role away where the member has it.
 unbind() {
-  local state=0
+  local state=0 rest
   holds "$@" || state=$?
   [[ -z $destroy || -n $organization ]] || of_an_organisation "$1"
   [[ $state == 0 ]] || return 0
   policy "$1" remove-iam-policy-binding
   remove "$1: $2 of ${3#*:}" "${command[@]}" --member="$3" --role="$2"
-  policy_of=''
+  rest=$(grep -vxF -- $'\t'"$2"$'\t'"$3" "$work/policy,${1//\//,}" || true)
+  printf '%s\n' "$rest" >"$work/policy,${1//\//,}"
 }
 
-# of_an_organisation NAME notes the roles of an organisation in the policy that was
-# just read, which somebody has to know the organisation for.
+# of_an_organisation NAME notes the roles of an organisation in its policy, which
+# somebody has to know the organisation for.
 of_an_organisation() {
-  local other
+  local other file=$work/policy,${1//\//,}
+  [[ -f $file ]] || return 0
   while read -r other; do
     [[ -z $other || $to_do == *"- $1: pullfix has $other"* ]] ||
       left "$1: pullfix has $other there: only --destroy with --organization takes that away, or you"
-  done <<<"$(awk -F '\t' -v self="$self" '$2 ~ /^organizations\/.*\/roles\/pullfix/ && $3 == self { print $2 }' <<<"$members")"
+  done <<<"$(awk -F '\t' -v self="$self" '$2 ~ /^organizations\/.*\/roles\/pullfix/ && $3 == self { print $2 }' "$file")"
 }

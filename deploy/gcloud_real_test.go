@@ -98,11 +98,12 @@ func newScript(t *testing.T) *script {
 // run runs deploy.sh, which must succeed.
 func (s *script) run(t *testing.T, flags ...string) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Minute) // on a busy machine each of its starts of gcloud takes seconds
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "../deploy.sh", append([]string{
 		"--project=ops", "--source=organizations/333", "--organization=333",
 		"--rules=" + filepath.Join(s.dir, "rules.yaml"), "--slack-webhook-file=" + filepath.Join(s.dir, "webhook"),
+		"--deployer=" + watch.Deployer, "--notification-channel=" + watch.Channels[0],
 	}, flags...)...)
 	cmd.Env = s.env
 	began := time.Now()
@@ -124,6 +125,7 @@ func TestDeployScriptWithGcloud(t *testing.T) {
 	s.checkBindings(t)
 	s.checkRoles(t)
 	s.checkDocuments(t)
+	s.checkMonitoring(t)
 	s.checkSource(t)
 
 	made, policies, calls := s.Made(), s.Policies(), s.Calls()

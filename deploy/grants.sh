@@ -166,14 +166,8 @@ has_role() {
   local scope=$2
   [[ -z $organization ]] || scope=organizations/$organization
   role=$scope/roles/$1
-  [[ " $roles_done $roles_there " != *" $role "* ]] || return 0
-  [[ " $roles_missing " != *" $role "* ]] || return 1
-  if found "the role $role" gcloud iam roles describe "$1" "$(parent_flag "$scope")" --format='value(deleted)' && [[ $answer != True ]]; then
-    roles_there+=" $role"
-  else
-    roles_missing+=" $role"
-    return 1
-  fi
+  [[ " $roles_done " != *" $role "* ]] || return 0
+  listed_role "$scope" && [[ -z $deleted ]]
 }
 
 # listing KIND PROJECT sets $command to what lists the names of a kind, $form to

@@ -5,9 +5,9 @@
 project='' region=us-central1 rules=rules.yaml organization=''
 retention_days='' max_instances=3 concurrency=10
 slack_webhook_file='' smtp='' smtp_password_file='' email_from='' email_to=''
-plan='' destroy='' yes=''
-sources=() named=() former=()
-slack='' checked='' writers='' roles_done='' roles_there='' roles_missing='' to_do=''
+deployer='' plan='' destroy='' yes=''
+sources=() named=() former=() channels=()
+slack='' checked='' writers='' roles_done='' to_do=''
 
 options() {
   local flag value
@@ -23,7 +23,8 @@ options() {
         continue
         ;;
       --project | --region | --source | --organization | --rules | --resource | --formerly | --retention-days | \
-        --max-instances | --concurrency | --slack-webhook-file | --smtp | --smtp-password-file | --email-from | --email-to) ;;
+        --max-instances | --concurrency | --slack-webhook-file | --smtp | --smtp-password-file | --email-from | --email-to | \
+        --notification-channel | --deployer) ;;
       *) die "$(quoted "$1"): no such flag: ./deploy.sh --help lists them" ;;
     esac
     if [[ $1 == *=* ]]; then
@@ -39,6 +40,7 @@ options() {
       --source) add sources "$value" ;;
       --resource) add named "$value" ;;
       --formerly) add former "$value" ;;
+      --notification-channel) add channels "$value" ;;
       *)
         flag=${flag#--}
         printf -v "${flag//-/_}" '%s' "$value"
@@ -53,6 +55,7 @@ add() {
   case $1 in
     sources) sources+=("$2") ;;
     named) named+=("$2") ;;
+    channels) channels+=("$2") ;;
     *) former+=("$2") ;;
   esac
 }
@@ -96,6 +99,11 @@ check_options() {
   number --max-instances "$max_instances" 100
   number --concurrency "$concurrency" 80
   check_channels
+  for value in ${channels[@]+"${channels[@]}"}; do
+    want --notification-channel "$value" "projects/($a_project|[1-9][0-9]{0,18})/notificationChannels/$an_id" \
+      'its name, as "projects/ops/notificationChannels/123" (gcloud beta monitoring channels list)'
+  done
+  [[ -z $deployer ]] || want --deployer "$deployer" "$an_address" 'the address of an account, as "deployer@ops.iam.gserviceaccount.com"'
   [[ -z $plan || -z $destroy ]] || die '--plan: it shows what a first run does: want it without --destroy'
   readable --rules "$rules"
   for value in ${sources[@]+"${sources[@]}"} ${former[@]+"${former[@]}"}; do

@@ -15,9 +15,10 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// TestGcloudTakesThePolicies has gcloud create every alert, constraint and
-// organisation policy on a server that has none, and wants it to send the whole
-// file: what gcloud does not know it would leave out.
+// TestGcloudTakesThePolicies has gcloud create every constraint and organisation
+// policy on a server that has none, and wants it to send the whole file: what
+// gcloud does not know it would leave out. That it sends metrics, alerts and the
+// dashboard whole, the run of deploy.sh shows.
 func TestGcloudTakesThePolicies(t *testing.T) {
 	skip := t.Skipf
 	if os.Getenv("PULLFIX_NO_SKIP") != "" {
@@ -45,7 +46,6 @@ func TestGcloudTakesThePolicies(t *testing.T) {
 
 	dir := t.TempDir()
 	for pattern, command := range map[string]string{
-		"monitoring/*.json":            "alpha monitoring policies create --project=ops --policy-from-file",
 		"org-policy/constraint-*.yaml": "org-policies set-custom-constraint",
 		"org-policy/policy-*.yaml":     "org-policies set-policy",
 	} {
@@ -62,7 +62,7 @@ func TestGcloudTakesThePolicies(t *testing.T) {
 			cmd := exec.CommandContext(t.Context(), gcloud, append(strings.Fields(command), file)...)
 			cmd.Env = append(os.Environ(), "CLOUDSDK_CONFIG="+filepath.Join(dir, "gcloud"), "CLOUDSDK_CORE_DISABLE_PROMPTS=1",
 				"CLOUDSDK_AUTH_DISABLE_CREDENTIALS=true", "CLOUDSDK_COMPONENT_MANAGER_DISABLE_UPDATE_CHECK=1",
-				"CLOUDSDK_API_ENDPOINT_OVERRIDES_MONITORING="+server.URL+"/", "CLOUDSDK_API_ENDPOINT_OVERRIDES_ORGPOLICY="+server.URL+"/")
+				"CLOUDSDK_API_ENDPOINT_OVERRIDES_ORGPOLICY="+server.URL+"/")
 			sent = nil
 			if out, err := cmd.CombinedOutput(); err != nil {
 				t.Errorf("%s: gcloud: %v\n%s", path, err, out)

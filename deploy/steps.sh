@@ -33,7 +33,7 @@ apis() {
 # account NAME TITLE
 account() {
   local email=$1@$project.iam.gserviceaccount.com
-  if found "the account $email" gcloud iam service-accounts describe "$email" --project="$project" --format='value(email)'; then
+  if has accounts "$email"; then
     say "account $email" 'is there'
     return
   fi
@@ -62,7 +62,7 @@ role() {
   [[ " $roles_done " != *" $role "* ]] || return 0
   roles_done+=" $role"
   flag=$(parent_flag "$scope")
-  if ! found "the role $role" gcloud iam roles describe "$id" "$flag" \
+  if ! listed_role "$scope" || ! found "the role $role" gcloud iam roles describe "$id" "$flag" \
     --format='value(deleted,title,description,stage,includedPermissions)'; then
     change "create the role $role" gcloud iam roles create "$id" "$flag" --file="$file" --quiet
     say "role $role" 'created'
@@ -87,6 +87,20 @@ role() {
   say "role $role" 'updated'
 }
 
+# listed_role SCOPE reports whether $role is in the list of an organisation or a
+# project, which is asked for once, and sets $deleted where it is deleted.
+listed_role() {
+  local file=$work/roles,${1//\//,} line
+  deleted=''
+  [[ -z $plan ]] || return 1
+  if [[ ! -f $file ]]; then
+    found "the roles of $1" gcloud iam roles list --show-deleted "$(parent_flag "$1")" --format='value(name,deleted)' || true
+    printf '%s\n' "$answer" >"$file"
+  fi
+  line=$(grep -m 1 -F -- "$role"$'\t' "$file") || return 1
+  [[ $line != *True ]] || deleted=1
+}
+
 # sorted TEXT sorts what semicolons and tabs divide.
 sorted() {
   tr ';\t' '[\n*]' <<<"$1" | sort
@@ -103,7 +117,7 @@ parent_flag() {
 
 # topic NAME
 topic() {
-  if found "the topic $1" gcloud pubsub topics describe "$1" --project="$project" --format='value(name)'; then
+  if has topics "projects/$project/topics/$1"; then
     say "topic $1" 'is there'
     return
   fi
@@ -136,11 +150,22 @@ topics() {
   must_bind "$dead_letters" roles/pubsub.publisher "$pubsub_agent"
 }
 
+# see_sink NAME WHERE reports whether a sink is there, and sets $leads to where it
+# leads, $writer to who writes, and $sink_is to the rest of it.
+see_sink() {
+  leads='' writer='' sink_is=''
+  found "the sink $1 of $2" gcloud logging sinks describe "$1" "$(parent_flag "$2")" \
+    --format='value(destination,writerIdentity,disabled,interceptChildren,includeChildren,filter)' || return 1
+  leads=${answer%%$'\t'*}
+  sink_is=${answer#*$'\t'}
+  writer=${sink_is%%$'\t'*}
+  sink_is=${sink_is#*$'\t'}
+}
+
 # strangers_sink WHERE reports whether the sink pullfix there leads to the topic
-# of another deployment. What it leads to, if it is there, is in $answer.
+# of another deployment.
 strangers_sink() {
-  found "the sink pullfix of $1" gcloud logging sinks describe pullfix "$(parent_flag "$1")" --format='value(destination)' &&
-    [[ $answer != "pubsub.googleapis.com/$events" && $answer != "pubsub.googleapis.com/projects/$number/topics/pullfix" ]]
+  see_sink pullfix "$1" && [[ $leads != "pubsub.googleapis.com/$events" && $leads != "pubsub.googleapis.com/projects/$number/topics/pullfix" ]]
 }
 
 # own_sinks wants no sink to be taken from another deployment, before anything is made.
@@ -148,23 +173,22 @@ own_sinks() {
   local where unused=1
   for where in "${sources[@]}"; do
     strangers_sink "$where" || continue
-    fail "the sink pullfix of $where: it leads to $answer, so another pullfix has this source: end that one (its deploy.sh with --destroy, or with --formerly=$where), or, if it is gone, delete the sink: gcloud logging sinks delete pullfix $(parent_flag "$where")"
+    fail "the sink pullfix of $where: it leads to $leads, so another pullfix has this source: end that one (its deploy.sh with --destroy, or with --formerly=$where), or, if it is gone, delete the sink: gcloud logging sinks delete pullfix $(parent_flag "$where")"
   done
 }
 
-# sink NAME DESTINATION FILTER WHERE
+# sink NAME DESTINATION FILTER WHERE sets up a sink that was just looked at.
 sink() {
   local name=$1 destination=$2 filter=$3 where=$4 flag children=() on=''
   flag=$(parent_flag "$where")
   if [[ $where != projects/* ]]; then
     children=(--include-children) on=True
   fi
-  if ! found "the sink $name of $where" gcloud logging sinks describe "$name" "$flag" \
-    --format='value(disabled,interceptChildren,includeChildren,destination,filter)'; then
+  if [[ -z $leads ]]; then
     change "create the sink $name of $where" gcloud logging sinks create "$name" "$destination" \
       --log-filter="$filter" "$flag" ${children[@]+"${children[@]}"}
     say "sink $name of $where" 'created'
-  elif [[ $(plain "$answer") == "$(plain $'\t\t'"$on"$'\t'"$destination"$'\t'"$filter")" ]]; then
+  elif [[ $leads == "$destination" && $(plain "$sink_is") == "$(plain $'\t\t'"$on"$'\t'"$filter")" ]]; then
     say "sink $name of $where" 'is as it should be'
   else
     [[ -z $on ]] || children+=(--no-intercept-children)
@@ -183,9 +207,8 @@ plain() {
 record() {
   local own=logging.googleapis.com/projects/$project/locations/global/buckets/pullfix-record
   step 'The compliance record: a log bucket of its own'
-  if found 'the sink pullfix-record' gcloud logging sinks describe pullfix-record --project="$project" --format='value(destination)' &&
-    [[ $answer == logging.googleapis.com/*/buckets/* && $answer != "$own" ]]; then
-    own=$answer
+  if see_sink pullfix-record "projects/$project" && [[ $leads == logging.googleapis.com/*/buckets/* && $leads != "$own" ]]; then
+    own=$leads
     say 'the record' "goes to $own, which stays as it is"
   else
     record_bucket
@@ -250,12 +273,14 @@ ledger() {
 
 # secret NAME FILE keeps a value that never is an argument.
 secret() {
-  local name=$1 file=$2
-  if ! found "the secret $name" gcloud secrets describe "$name" --project="$project" --format='value(name)'; then
+  local name=$1 file=$2 is=''
+  if has secrets "$name"; then
+    is=1
+  else
     change "create the secret $name" gcloud secrets create "$name" --replication-policy=automatic --project="$project"
     say "secret $name" 'created'
   fi
-  if found "the value of the secret $name" gcloud secrets versions access latest --secret="$name" --project="$project" &&
+  if [[ -n $is ]] && found "the value of the secret $name" gcloud secrets versions access latest --secret="$name" --project="$project" &&
     [[ $answer == "$(cat "$file")" ]]; then
     say "secret $name" 'has this value'
   else
@@ -272,7 +297,7 @@ secrets() {
   if [[ -n $slack_webhook_file ]]; then
     secret pullfix-slack "$slack_webhook_file"
     slack=1
-  elif found 'the secret pullfix-slack' gcloud secrets describe pullfix-slack --project="$project" --format='value(name)'; then
+  elif has secrets pullfix-slack; then
     say 'secret pullfix-slack' 'is there from an earlier run: Slack stays on until you delete it'
     slack=1
   fi
@@ -280,7 +305,7 @@ secrets() {
   if [[ -n $smtp_password_file ]]; then
     secret pullfix-smtp-password "$smtp_password_file"
     must_bind "projects/$project/secrets/pullfix-smtp-password" roles/secretmanager.secretAccessor "$self"
-  else
+  elif has secrets pullfix-smtp-password; then
     unread "projects/$project/secrets/pullfix-smtp-password"
   fi
   while read -r name; do
@@ -290,11 +315,12 @@ secrets() {
 
 # sinks are last: nothing comes in before all else is there.
 sinks() {
-  local where writer
+  local where
   step 'The entries of failed deploys, from where they are logged to the topic'
   for where in "${sources[@]}"; do
+    see_sink pullfix "$where" || true
     sink pullfix "pubsub.googleapis.com/$events" "$filter" "$where"
-    learn writer gcloud logging sinks describe pullfix "$(parent_flag "$where")" --format='value(writerIdentity)'
+    [[ -n $writer ]] || learn writer gcloud logging sinks describe pullfix "$(parent_flag "$where")" --format='value(writerIdentity)'
     must_bind "$events" roles/pubsub.publisher "$writer"
     writers+=" $writer"
   done

@@ -59,7 +59,7 @@ failed, 2 bad usage or bad input.`,
 	}
 	root.SetVersionTemplate("pullfix {{.Version}}\n")
 	root.AddCommand(newDemo(), newServe(), newEmulator(), newExplain(), newRules(), newNotify(), newUndo(), newPause(), newRearm(), newAudit(),
-		newSinkFilter(), newVersion(), newDoctor(), newDeadLetters())
+		newSinkFilter(), newMonitoring(), newVersion(), newDoctor(), newDeadLetters())
 	complete(root)
 	return root
 }

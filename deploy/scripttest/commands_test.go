@@ -41,6 +41,12 @@ func newCommands() map[string]does {
 	})
 	change("beta services identity create", createAgent)
 
+	for group, of := range documented {
+		look(group+" list", of.list)
+		change(group+" create", of.create)
+		change(group+" update", of.update)
+		change(group+" delete", func(c *call) error { return c.drop(of.name(c)) })
+	}
 	for group, name := range named {
 		look(group+" describe", func(c *call) error { return c.describe(name(c)) })
 		change(group+" delete", func(c *call) error { return c.drop(name(c)) })
@@ -51,11 +57,15 @@ func newCommands() map[string]does {
 		change(group+" remove-iam-policy-binding", func(c *call) error { return c.removeBinding(name(c)) })
 	}
 	maps.Copy(commands, map[string]does{
+		"iam service-accounts list":   {false, func(c *call) error { return c.listBelow("serviceAccounts") }},
 		"iam service-accounts create": {true, createAccount},
+		"iam roles list":              {false, listRoles},
 		"iam roles create":            {true, createRole},
 		"iam roles update":            {true, updateRole},
 		"iam roles undelete":          {true, func(c *call) error { return c.set(role(c), thing{"deleted": ""}) }},
 		"iam roles delete":            {true, func(c *call) error { return c.set(role(c), thing{"deleted": "True"}) }},
+		"pubsub topics list":          {false, func(c *call) error { return c.listBelow("topics") }},
+		"pubsub subscriptions list":   {false, func(c *call) error { return c.listBelow("subscriptions") }},
 		"pubsub topics create":        {true, func(c *call) error { return c.create(topic(c), thing{}) }},
 		"pubsub subscriptions create": {true, createSubscription},
 		"pubsub subscriptions update": {true, updateSubscription},
@@ -156,6 +166,13 @@ func createRole(c *call) error {
 		return c.fail("INVALID_ARGUMENT", "Permission resourcemanager.folders.get is not valid.")
 	}
 	return c.create(role(c), t)
+}
+
+func listRoles(c *call) error {
+	_, deletedToo := c.flags["show-deleted"]
+	return c.list(slices.DeleteFunc(c.below(c.parent()+"/roles/"), func(name string) bool {
+		return c.Things[name]["deleted"] != "" && !deletedToo
+	}))
 }
 
 func updateRole(c *call) error {
@@ -311,7 +328,8 @@ func (c *call) listBelow(collection string) error {
 		if len(part) < 4 || part[len(part)-2] != collection {
 			continue
 		}
-		fields := thing{"name": name, "metadata.name": baseOf(name)}
+		fields := maps.Clone(c.Things[name])
+		fields["name"], fields["metadata.name"] = name, baseOf(name)
 		if part[2] == "locations" {
 			fields[fmt.Sprintf("metadata.labels['%s']", "cloud.googleapis.com/location")] = part[3]
 		}

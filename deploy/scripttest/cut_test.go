@@ -136,7 +136,7 @@ func TestGoogleStumbles(t *testing.T) {
 	}
 	s.must(args...)
 	want := s.world().String()
-	s.with("FAKE_BLIND=iam service-accounts describe").must(args...)
+	s.with("FAKE_BLIND=iam service-accounts list").must(args...)
 	if diff := cmp.Diff(want, s.world().String()); diff != "" {
 		t.Errorf("accounts that cannot be seen yet (-want +got):\n%s", diff)
 	}

@@ -113,7 +113,10 @@ func quoted(words []string) string {
 
 // uncalled are commands of the stand-in that come with others, and that no run
 // of deploy.sh needs.
-var uncalled = []string{"logging buckets delete", "firestore databases delete", "pubsub subscriptions remove-iam-policy-binding"}
+var uncalled = []string{
+	"logging buckets delete", "firestore databases delete", "pubsub subscriptions remove-iam-policy-binding",
+	"iam service-accounts describe", "pubsub topics describe", "secrets describe",
+}
 
 // everyCall is what gcloud is called for in a life of each deployment: first,
 // after changes by hand, and at the end.

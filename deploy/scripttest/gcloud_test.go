@@ -147,12 +147,12 @@ func gcloud(args []string) (out string, err error) {
 // apiOf says which service a command needs in the project that it names.
 var apiOf = map[string]string{
 	"pubsub": "pubsub", "logging": "logging", "firestore": "firestore", "functions": "cloudfunctions", "eventarc": "eventarc",
-	"secrets": "secretmanager", "iam": "iam", "run": "run", "artifacts": "artifactregistry",
+	"secrets": "secretmanager", "iam": "iam", "run": "run", "artifacts": "artifactregistry", "monitoring": "monitoring",
 }
 
 // enabled refuses what needs a service that is not enabled.
 func (c *call) enabled() error {
-	group, _, _ := strings.Cut(c.command, " ")
+	group, _, _ := strings.Cut(strings.TrimPrefix(c.command, "alpha "), " ")
 	project, isProject := strings.CutPrefix(c.parent(), "projects/")
 	if api := apiOf[group]; isProject && project != "none" && api != "" && c.Things["projects/"+project+"/apis/"+api+".googleapis.com"] == nil {
 		return c.fail("PERMISSION_DENIED", "%s API has not been used in project %s before or it is disabled.", api, project)

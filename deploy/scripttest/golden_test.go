@@ -32,7 +32,7 @@ func golden(t *testing.T, name, got string) {
 
 var (
 	digests     = regexp.MustCompile(`(pullfix_digest[:=] ?)[0-9a-f]{40}`)
-	permissions = regexp.MustCompile(`(includedPermissions: ).*`)
+	permissions = regexp.MustCompile(`((includedPermissions|conditions|documentation|mosaicLayout|labelExtractors|metricDescriptor|alertStrategy|etag): ).*`)
 )
 
 // steady leaves out what changes with the source and with the files of roles.

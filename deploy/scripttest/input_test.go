@@ -72,6 +72,9 @@ func TestRefusesBadInput(t *testing.T) {
 		{fine + " --smtp=smtp://mail.example.com --email-from=a|b@example.com --email-to=a@example.com", "--email-from:"},
 		{fine + " --smtp=smtp://mail.example.com --email-from=a@example.com --email-to=a@example.com --smtp-password-file=password.txt", "--smtp-password-file: want a user"},
 		{fine + " --smtp=smtp://u@mail.example.com --email-from=a@example.com --email-to=a@example.com --smtp-password-file=empty", "--smtp-password-file: empty: it is empty"},
+		{fine + " --notification-channel=1", "--notification-channel: 1: want its name"},
+		{fine + " --notification-channel=projects/ops/notificationChannels/1/2", "--notification-channel: projects/ops/notificationChannels/1/2: want"},
+		{fine + " --deployer=me", "--deployer: me: want the address"},
 		{fine + " --plan --destroy", "--plan: it shows what a first run does"},
 		{fine + " --plan=yes", "--plan: it takes no value"},
 		{fine + " --dry-run", "--dry-run: no such flag"},
@@ -106,6 +109,7 @@ func TestHostileInput(t *testing.T) {
 	for _, flag := range []string{
 		"--project", "--region", "--source", "--organization", "--rules", "--resource", "--formerly", "--retention-days", "--max-instances",
 		"--concurrency", "--slack-webhook-file", "--smtp", "--smtp-password-file", "--email-from", "--email-to",
+		"--notification-channel", "--deployer",
 	} {
 		all := hostile
 		if !thorough() {

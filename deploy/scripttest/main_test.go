@@ -10,6 +10,9 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/pullfix/pullfix/deploy"
+	"github.com/pullfix/pullfix/internal/monitoring"
 )
 
 // TestMain is what deploy.sh calls, where the test binary goes by that name.
@@ -78,6 +81,8 @@ func afterChange(w *world) error {
 // pullfix stands in for the command. Its rules file is the list of targets.
 func pullfix(args []string) (string, error) {
 	switch command := strings.Join(args[:min(2, len(args))], " "); command {
+	case "monitoring changes":
+		return monitoringChanges(args[2:])
 	case "rules check", "rules test":
 		text, err := os.ReadFile(args[2])
 		if err == nil && strings.Contains(string(text), "broken for "+command) {
@@ -94,6 +99,46 @@ func pullfix(args []string) (string, error) {
 		return fmt.Sprintf("severity >= ERROR\n-- don't\t\"$(x)\"\nAND NOT who=%q\n", args[2]), nil
 	}
 	return "", fmt.Errorf("pullfix: unexpected %q", args)
+}
+
+// monitoringChanges is what the command of that name does.
+func monitoringChanges(args []string) (string, error) {
+	var watch deploy.Watch
+	removes := false
+	for _, arg := range args[2:] {
+		name, value, _ := strings.Cut(arg, "=")
+		switch name {
+		case "--project":
+			watch.Project = value
+		case "--deployer":
+			watch.Deployer = value
+		case "--notification-channel":
+			watch.Channels = append(watch.Channels, value)
+		case "--remove":
+			removes = true
+		default:
+			return "", fmt.Errorf("pullfix monitoring: unexpected %q", arg)
+		}
+	}
+	text, err := io.ReadAll(os.Stdin)
+	if err != nil {
+		return "", err
+	}
+	there, err := monitoring.Parse(text)
+	if err != nil {
+		return "", err
+	}
+	wanted, err := watch.Documents(args[0])
+	if err != nil {
+		return "", err
+	}
+	steps := monitoring.Steps(args[0], wanted, there)
+	if removes {
+		steps = monitoring.Removal(args[0], wanted, there)
+	}
+	var out strings.Builder
+	err = monitoring.Write(&out, args[1], steps)
+	return out.String(), err
 }
 
 func among(targets string) (string, error) {

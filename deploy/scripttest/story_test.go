@@ -27,7 +27,8 @@ var deployments = map[string]deployment{
 	}, targets},
 	"wide": {[]string{
 		"--project=ops", "--source=organizations/123", "--source=folders/77", "--organization=123", "--max-instances=5",
-		"--resource=projects/app-two/secrets/bot",
+		"--resource=projects/app-two/secrets/bot", "--deployer=deployer@ops.iam.gserviceaccount.com",
+		"--notification-channel=projects/ops/notificationChannels/1", "--notification-channel", "projects/ops/notificationChannels/2",
 	}, targets + "secret projects/app-*/secrets/bot\nworker-pool projects/app-one/locations/us-central1/workerPools/queue\nfolders yes\n"},
 }
 
@@ -44,7 +45,9 @@ func each(t *testing.T, test func(s *site, args []string)) {
 	}
 }
 
-// TestLife sets pullfix up, again, and removes it, again.
+// TestLife sets pullfix up, again, and removes it, again. How often each run
+// starts gcloud is most of what it takes, a second and more for each: whoever
+// looks at one more thing finds the new figure in the golden file.
 func TestLife(t *testing.T) {
 	each(t, func(s *site, args []string) {
 		if filepath.Base(s.Name()) == "small" {
@@ -55,25 +58,29 @@ func TestLife(t *testing.T) {
 		golden(s.T, filepath.Base(s.Name())+".world.txt", steady(s.world().String()))
 
 		before := s.world().String()
-		s.idle(args...)
+		again := s.idle(args...)
 		if diff := cmp.Diff(before, s.world().String()); diff != "" {
 			s.Errorf("the second run changes the world (-before +after):\n%s", diff)
 		}
 
 		destroy := append(slices.Clone(args), "--destroy", "--yes")
-		s.quiet(s.must(destroy...))
+		end := s.must(destroy...)
+		s.quiet(end)
 		s.destroyed()
-		s.idle(destroy...)
+		gone := s.idle(destroy...)
+		golden(s.T, filepath.Base(s.Name())+".starts.txt", fmt.Sprintf("first run %d\nsecond run %d\n--destroy %d\n--destroy again %d\n",
+			len(r.calls), len(again.calls), len(end.calls), len(gone.calls)))
 	})
 }
 
 // idle runs what must change nothing, and say so.
-func (s *site) idle(args ...string) {
+func (s *site) idle(args ...string) result {
 	s.Helper()
 	r := s.must(args...)
 	if changes := r.changes(); len(changes) > 0 || !strings.Contains(r.out, "nothing was changed") {
 		s.Errorf("deploy.sh %q changes %q\n%s", args, changes, r.out)
 	}
+	return r
 }
 
 // quiet wants that no secret is an argument or printed.
@@ -273,12 +280,17 @@ func (s *site) spoil() {
 		"projects/ops/subscriptions/eventarc-pullfix-sub-1":    {"deadLetterPolicy.maxDeliveryAttempts": "5"},
 		"projects/ops/secrets/pullfix-slack":                   {"value": "https://old.example"},
 		"projects/ops/locations/us-central1/functions/pullfix": {"state": "FAILED"},
+		"projects/ops/metrics/pullfix-decisions":               {"filter": `"severity >= ERROR"`},
+		"projects/ops/alertPolicies/1":                         {"enabled": "false"},
+		"projects/ops/dashboards/pullfix":                      {"mosaicLayout": `{"columns":12}`, "etag": `"changed"`},
 	} {
 		if err := (&call{world: w}).set(name, fields); err != nil {
 			s.Fatal(err)
 		}
 	}
 	w.remove("projects/ops/databases/(default)/collectionGroups/pullfix-events/fields/expires")
+	w.remove("projects/ops/metrics/pullfix-stops")
+	w.Things["projects/ops/alertPolicies/99"] = maps.Clone(w.Things["projects/ops/alertPolicies/2"]) // of a run that was cut off
 	delete(w.Things, "projects/ops/apis/run.googleapis.com")
 	for _, name := range []string{
 		"projects/ops", "projects/app-one", "projects/vault/secrets/root", "projects/ops/topics/pullfix", "projects/ops/topics/pullfix-dead-letters",
