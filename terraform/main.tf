@@ -27,7 +27,7 @@ data "google_project" "pullfix" {
 resource "google_project_service" "api" {
   for_each = setunion(
     split("\n", chomp(file("${local.deploy}/apis.txt"))),
-    ["monitoring.googleapis.com", "storage.googleapis.com"],
+    ["storage.googleapis.com"],
     length(var.org_policies) == 0 ? [] : ["orgpolicy.googleapis.com"],
   )
 

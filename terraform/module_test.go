@@ -54,18 +54,20 @@ func TestNothingGrantsAbove(t *testing.T) {
 	}
 }
 
-// TestAlertsAreCarriedWhole holds that no key of an alert policy gets lost on its
-// way into the words of the provider.
-func TestAlertsAreCarriedWhole(t *testing.T) {
-	files, err := filepath.Glob("../deploy/monitoring/*.json")
-	if err != nil || len(files) == 0 {
-		t.Fatalf("no alert policies: %v", err)
-	}
-	carried := read(t, "alerts.tf")
-	for _, f := range files {
-		for _, key := range keysOf(t, read(t, f)) {
-			if !strings.Contains(carried, key) {
-				t.Errorf("%s: %s is nowhere in alerts.tf", f, key)
+// TestDocumentsAreCarriedWhole holds that no key of an alert policy or a metric
+// gets lost on its way into the words of the provider.
+func TestDocumentsAreCarriedWhole(t *testing.T) {
+	for pattern, module := range map[string]string{"../deploy/monitoring/*.json": "alerts.tf", "../deploy/metrics/*.json": "watch.tf"} {
+		files, err := filepath.Glob(pattern)
+		if err != nil || len(files) == 0 {
+			t.Fatalf("%s: none: %v", pattern, err)
+		}
+		carried := read(t, module)
+		for _, f := range files {
+			for _, key := range keysOf(t, read(t, f)) {
+				if !strings.Contains(carried, key) {
+					t.Errorf("%s: %s is nowhere in %s", f, key, module)
+				}
 			}
 		}
 	}

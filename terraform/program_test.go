@@ -28,6 +28,7 @@ var types = map[string]string{
 	"this.getNumberAttribute":               "number",
 	"this.getBooleanAttribute":              "bool",
 	"this.getListAttribute":                 "list",
+	"this.getNumberListAttribute":           "numbers",
 	"cdktf.Fn.tolist(this.getListAttribute": "set",
 	"this.getStringMapAttribute":            "map",
 }

@@ -201,6 +201,33 @@ run "alerts_about_pullfix" {
   }
 }
 
+run "metrics_and_a_dashboard" {
+  assert {
+    condition     = toset(keys(google_logging_metric.metric)) == toset([for f in fileset("../deploy/metrics", "*.json") : trimsuffix(f, ".json")])
+    error_message = "A metric is missing."
+  }
+  assert {
+    condition     = alltrue([for name, m in google_logging_metric.metric : m.name == "pullfix-${name}"])
+    error_message = "A metric has another name."
+  }
+  assert {
+    condition     = alltrue([for m in google_logging_metric.metric : join(" ", sort([for l in m.metric_descriptor[0].labels : l.key])) == join(" ", try(keys(m.label_extractors), []))])
+    error_message = "A label is extracted by nothing."
+  }
+  assert {
+    condition     = google_logging_metric.metric["decisions"].label_extractors.cause == "EXTRACT(jsonPayload.cause)" && google_logging_metric.metric["stops"].project == "ops"
+    error_message = "The metrics are not those of the files, in the project."
+  }
+  assert {
+    condition     = strcontains(google_monitoring_dashboard.pullfix.dashboard_json, "\"projects/ops\"") && !strcontains(google_monitoring_dashboard.pullfix.dashboard_json, "PULLFIX_")
+    error_message = "The dashboard looks at the logs of another project, or has a placeholder left."
+  }
+  assert {
+    condition     = jsondecode(google_monitoring_dashboard.pullfix.dashboard_json).displayName == "pullfix" && !can(jsondecode(google_monitoring_dashboard.pullfix.dashboard_json).name)
+    error_message = "The dashboard is another, or has a name that the provider would change again and again."
+  }
+}
+
 run "alerts_about_changes" {
   variables {
     deployer = "ci@ops.iam.gserviceaccount.com"

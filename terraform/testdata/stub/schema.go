@@ -29,7 +29,7 @@ type block struct {
 
 var types = map[string]tftypes.Type{
 	"string": tftypes.String, "number": tftypes.Number, "bool": tftypes.Bool,
-	"list": tftypes.List{ElementType: tftypes.String}, "set": tftypes.Set{ElementType: tftypes.String},
+	"list": tftypes.List{ElementType: tftypes.String}, "numbers": tftypes.List{ElementType: tftypes.Number}, "set": tftypes.Set{ElementType: tftypes.String},
 	"map": tftypes.Map{ElementType: tftypes.String},
 }
 
