@@ -90,6 +90,14 @@ var breakages = map[string]breakage{
 		func(s *site) { s.unbind("projects/ops/topics/pullfix", publisher) }, "sink-writer projects/app-one",
 		"gcloud pubsub topics add-iam-policy-binding pullfix --project=ops --member=" + writerAs + " --role=roles/pubsub.publisher", "", false,
 	},
+	"a metric is gone": {
+		func(s *site) { s.delete("v2/projects/ops/metrics/pullfix-stops") }, "metrics pullfix-stops",
+		"pullfix monitoring show metrics stops --project=ops | gcloud logging metrics create pullfix-stops --config-from-file=- --project=ops", "", false,
+	},
+	"there is no dashboard": {
+		func(s *site) { s.delete("v1/projects/ops/dashboards/pullfix") }, "dashboards pullfix",
+		"pullfix monitoring show dashboards dashboard --project=ops | gcloud monitoring dashboards create --config-from-file=- --project=ops", "", false,
+	},
 	"everybody may publish": {
 		func(s *site) { s.bind("projects/ops/topics/pullfix", publisher, "allAuthenticatedUsers") }, "topic-publishers",
 		"gcloud pubsub topics remove-iam-policy-binding pullfix --project=ops --member=allAuthenticatedUsers --role=roles/pubsub.publisher", "", false,

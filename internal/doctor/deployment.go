@@ -83,6 +83,7 @@ func Checks(ctx context.Context, cloud *rest.Client, d Deployment) []Check {
 	checks = append(checks, k.function()...)
 	checks = append(checks, k.ledger()...)
 	checks = append(checks, k.record()...)
+	checks = append(checks, k.monitoring()...)
 	checks = append(checks, Check{Name: "targets", Look: func(context.Context) []Result { return targets }})
 	checks = append(checks, k.secretChecks()...)
 	checks = append(checks, k.roles()...)

@@ -14,7 +14,7 @@ import (
 
 // gcloudServices are those that the commands call, by gcloud's names.
 var gcloudServices = []string{
-	"ARTIFACTREGISTRY", "CLOUDBUILD", "CLOUDFUNCTIONS", "CLOUDRESOURCEMANAGER", "EVENTARC", "FIRESTORE", "IAM", "LOGGING", "PUBSUB", "RUN", "SECRETMANAGER", "SERVICEUSAGE",
+	"ARTIFACTREGISTRY", "CLOUDBUILD", "CLOUDFUNCTIONS", "CLOUDRESOURCEMANAGER", "EVENTARC", "FIRESTORE", "IAM", "LOGGING", "MONITORING", "PUBSUB", "RUN", "SECRETMANAGER", "SERVICEUSAGE",
 }
 
 // TestCommandsMend runs what is printed in a shell, with the real gcloud, until

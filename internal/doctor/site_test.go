@@ -85,6 +85,7 @@ func (s *site) deploy() *site {
 	s.function()
 	s.sink(d.Sources[0])
 	s.grants()
+	s.watch()
 	return s
 }
 
