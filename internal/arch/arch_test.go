@@ -44,23 +44,23 @@ var mayImport = map[string][]string{
 	"internal/report/lines": {"audit"},
 	"internal/report/page":  {"audit", "internal/report", "internal/report/lines"},
 
-	"deploy":            {"iam", "internal/monitoring"}, // the latter in a test: it imports deploy
-	"deploy/scripttest": {"deploy", "internal/monitoring"},
-	"terraform":         {},
-	"internal/rest":     {},
-	"internal/letters":  {"internal/rest"},
-	"internal/doctor":   {"audit", "deploy", "iam", "internal/letters", "internal/rest", "rules"},
-
-	"bench":               {"bench/chart", "bench/event", "bench/load", "bench/machine", "bench/table"},
-	"bench/chart":         {},
-	"bench/event":         {"audit", "bench/load", "parse", "rules"}, // the last two to test what it makes
-	"bench/function":      {"."},
-	"bench/load":          {},
-	"bench/machine":       {},
-	"bench/nothing":       {},
-	"bench/profiled":      {"."},
-	"bench/table":         {},
+	"deploy":              {"iam", "internal/monitoring"}, // the latter in a test: it imports deploy
+	"deploy/scripttest":   {"deploy", "internal/monitoring"},
+	"terraform":           {},
+	"internal/rest":       {},
+	"internal/letters":    {"internal/rest"},
+	"internal/doctor":     {"audit", "deploy", "iam", "internal/letters", "internal/rest", "rules"},
 	"internal/monitoring": {"deploy"},
+
+	"bench":          {"bench/chart", "bench/event", "bench/load", "bench/machine", "bench/table"},
+	"bench/chart":    {},
+	"bench/event":    {"audit", "bench/load", "parse", "rules"}, // the last two to test what it makes
+	"bench/function": {"."},
+	"bench/load":     {},
+	"bench/machine":  {},
+	"bench/nothing":  {},
+	"bench/profiled": {"."},
+	"bench/table":    {},
 
 	"docs": {
 		"audit", "bench/table", "iam", "internal/brief/samples", "internal/channels", "internal/report", "internal/retry", "internal/ruling", "notify", "parse",
