@@ -12,24 +12,13 @@ import (
 
 	"github.com/pullfix/pullfix/bench/machine"
 	"github.com/pullfix/pullfix/bench/table"
+	"github.com/pullfix/pullfix/internal/further"
 )
-
-// further skips a test that builds and runs for a while.
-func further(t *testing.T) {
-	t.Helper()
-	switch {
-	case os.Getenv("PULLFIX_FURTHER") != "":
-	case os.Getenv("PULLFIX_NO_SKIP") != "":
-		t.Fatal("PULLFIX_NO_SKIP is set, but PULLFIX_FURTHER is not")
-	default:
-		t.Skip("builds the function: set PULLFIX_FURTHER=1")
-	}
-}
 
 // TestQuickRun measures little of everything, and looks at what holds on any
 // machine however slow it is.
 func TestQuickRun(t *testing.T) {
-	further(t)
+	further.Only(t, "builds the function")
 	var out, errs bytes.Buffer
 	if status := run([]string{"--quick", "--silent", "--format", "json"}, &out, &errs); status != exitDone {
 		t.Fatalf("status %d: %s", status, &errs)
@@ -82,7 +71,7 @@ func TestQuickRun(t *testing.T) {
 
 // TestQuickGrowth draws a chart of little.
 func TestQuickGrowth(t *testing.T) {
-	further(t)
+	further.Only(t, "builds the function")
 	var out, errs bytes.Buffer
 	svg := filepath.Join(t.TempDir(), "growth.svg")
 	if status := run([]string{"growth", "--quick", "--silent", "--format", "json", "--svg", svg}, &out, &errs); status != exitDone {

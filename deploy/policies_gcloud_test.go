@@ -13,6 +13,8 @@ import (
 
 	"github.com/goccy/go-yaml"
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/pullfix/pullfix/internal/further"
 )
 
 // TestGcloudTakesThePolicies has gcloud create every constraint and organisation
@@ -20,17 +22,7 @@ import (
 // gcloud does not know it would leave out. That it sends metrics, alerts and the
 // dashboard whole, the run of deploy.sh shows.
 func TestGcloudTakesThePolicies(t *testing.T) {
-	skip := t.Skipf
-	if os.Getenv("PULLFIX_NO_SKIP") != "" {
-		skip = t.Fatalf
-	}
-	if os.Getenv("PULLFIX_FURTHER") == "" {
-		skip("set PULLFIX_FURTHER=1 to run the tests that need gcloud")
-	}
-	gcloud, err := exec.LookPath("gcloud")
-	if err != nil {
-		skip("gcloud is missing: %v", err)
-	}
+	gcloud := further.Program(t, "gcloud")
 	var sent []byte
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "application/json")

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/pullfix/pullfix/internal/further"
 )
 
 // cutOff runs deploy.sh undisturbed, and then from the world as it was after each
@@ -44,35 +46,20 @@ func (s *site) cutOff(args ...string) {
 
 // pace is after how many changes a run is cut off: each takes seconds.
 func pace() int {
-	switch os.Getenv("PULLFIX_FURTHER") {
-	case "":
-		return 30
-	case "all":
-		return 1
-	default:
-		return 4
-	}
-}
-
-// thorough tells whether there is time for what takes minutes.
-func thorough() bool { return os.Getenv("PULLFIX_FURTHER") != "" }
-
-// lengthy is for a test that others do without for a while.
-func (s *site) lengthy() {
-	s.Helper()
 	switch {
-	case thorough():
-	case os.Getenv("PULLFIX_NO_SKIP") != "":
-		s.Fatal("PULLFIX_NO_SKIP is set, but PULLFIX_FURTHER is not")
+	case further.All():
+		return 1
+	case further.Wanted():
+		return 4
 	default:
-		s.Skip("takes long: set PULLFIX_FURTHER=1")
+		return 30
 	}
 }
 
 func TestGoesOnWhereItWasCutOff(t *testing.T) {
 	each(t, func(s *site, args []string) {
 		if filepath.Base(s.Name()) == "wide" {
-			s.lengthy()
+			further.Only(s, "takes long")
 		}
 		s.cutOff(args...)
 	})
@@ -82,7 +69,7 @@ func TestGoesOnWhereItWasCutOff(t *testing.T) {
 // come back.
 func TestDestroyGoesOnWhereItWasCutOff(t *testing.T) {
 	each(t, func(s *site, args []string) {
-		s.lengthy()
+		further.Only(s, "takes long")
 		s.must(args...)
 		s.cutOff(append(slices.Clone(args), "--destroy", "--yes")...)
 		s.must(args...)

@@ -10,33 +10,15 @@ import (
 	"slices"
 	"strings"
 	"testing"
-)
 
-// further finds a program that plain tests do without.
-func further(t *testing.T, program string) string {
-	t.Helper()
-	if os.Getenv("PULLFIX_FURTHER") == "" {
-		if os.Getenv("PULLFIX_NO_SKIP") != "" {
-			t.Fatal("PULLFIX_NO_SKIP is set, but PULLFIX_FURTHER is not")
-		}
-		t.Skipf("set PULLFIX_FURTHER=1 to run the tests that need %s", program)
-	}
-	path, err := exec.LookPath(program)
-	switch {
-	case err == nil:
-	case os.Getenv("PULLFIX_NO_SKIP") != "":
-		t.Fatalf("%s is missing: %v", program, err)
-	default:
-		t.Skipf("%s is missing: %v", program, err)
-	}
-	return path
-}
+	"github.com/pullfix/pullfix/internal/further"
+)
 
 // TestGcloudReadsTheCommands has gcloud's own parser read every command, once
 // with each set of flags.
 func TestGcloudReadsTheCommands(t *testing.T) {
 	t.Parallel()
-	program := further(t, "gcloud")
+	program := further.Program(t, "gcloud")
 	called, lines := map[string]bool{}, map[string]string{}
 	for _, c := range everyCall(t) {
 		parsed, err := parseCall(newWorld(), c.Args)
@@ -154,7 +136,7 @@ allow:
 // TestWithRealPullfix has deploy.sh build pullfix, and ask it what it needs.
 func TestWithRealPullfix(t *testing.T) {
 	t.Parallel()
-	further(t, "go")
+	further.Program(t, "go")
 	s := newSite(t)
 	s.file("rules.yaml", realRules)
 	s.env, s.script = append(s.env, "PULLFIX="), filepath.Join(top(t), "deploy.sh")
@@ -192,7 +174,7 @@ func main() { log.Fatal(funcframework.Start("8080")) }
 // nothing in it that gcloud would leave out of the checkout.
 func TestStage(t *testing.T) {
 	t.Parallel()
-	gcloud := further(t, "gcloud")
+	gcloud := further.Program(t, "gcloud")
 	dir := t.TempDir()
 	run := func(in, name string, args ...string) string {
 		t.Helper()

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/pullfix/pullfix/internal/further"
 )
 
 // TestRefusesBadInput wants an error that names the flag, before anything is
@@ -112,7 +114,7 @@ func TestHostileInput(t *testing.T) {
 		"--notification-channel", "--deployer",
 	} {
 		all := hostile
-		if !thorough() {
+		if !further.Wanted() {
 			all = hostile[:3]
 		}
 		for _, text := range all {
@@ -139,7 +141,7 @@ func TestStrangeFiles(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	names := []string{"a b.yaml", "-rules.yaml", "$(touch owned).yaml", "it's \"é\".yaml", "*.yaml"}
-	if !thorough() {
+	if !further.Wanted() {
 		names = []string{"-$(touch owned) it's \"é\" *.yaml"}
 	}
 	for _, name := range names {

@@ -9,6 +9,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"mvdan.cc/sh/v3/syntax"
+
+	"github.com/pullfix/pullfix/internal/further"
 )
 
 // TestHelp is what a newcomer reads first.
@@ -41,11 +43,11 @@ func TestPlan(t *testing.T) {
 		golden(s.T, name+".plan.txt", shown)
 
 		if name == "wide" {
-			s.lengthy()
+			further.Only(s, "takes long")
 		}
 		s.quiet(r)
 		s.file("plan.sh", "set -euo pipefail\n"+r.out)
-		cmd := exec.CommandContext(s.Context(), bash(s.T), "plan.sh")
+		cmd := exec.CommandContext(s.Context(), further.Find(s.T, "bash"), "plan.sh")
 		cmd.Dir, cmd.Env = s.dir, s.with("FAKE_STEADY=1").env
 		if out, err := cmd.CombinedOutput(); err != nil {
 			s.Fatalf("the plan fails: %v\n%s", err, out)

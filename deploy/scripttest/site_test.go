@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/pullfix/pullfix/internal/further"
 )
 
 // site is a world, a checkout, the files that somebody has who deploys, and the
@@ -32,22 +34,9 @@ func top(t *testing.T) string {
 	return dir
 }
 
-func bash(t *testing.T) string {
-	t.Helper()
-	path, err := exec.LookPath("bash")
-	switch {
-	case err == nil:
-	case os.Getenv("PULLFIX_NO_SKIP") != "":
-		t.Fatalf("bash is missing: %v", err)
-	default:
-		t.Skipf("bash is missing: %v", err)
-	}
-	return path
-}
-
 func newSite(t *testing.T) *site {
 	t.Helper()
-	bash(t)
+	further.Find(t, "bash")
 	s := &site{T: t, dir: t.TempDir()}
 	bin := filepath.Join(s.dir, "bin")
 	self, err := os.Executable()
@@ -168,7 +157,7 @@ func (s *site) run(args ...string) result { return s.start(nil, args...) }
 func (s *site) start(with func(*exec.Cmd), args ...string) result {
 	s.Helper()
 	var out, stderr bytes.Buffer
-	cmd := exec.CommandContext(s.Context(), bash(s.T), append([]string{s.script}, args...)...)
+	cmd := exec.CommandContext(s.Context(), further.Find(s.T, "bash"), append([]string{s.script}, args...)...)
 	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = s.dir, s.env, &out, &stderr
 	if with != nil {
 		with(cmd)

@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/pullfix/pullfix/internal/further"
 )
 
 // A deployment is what somebody wants: flags, and what the rules name.
@@ -51,7 +53,7 @@ func each(t *testing.T, test func(s *site, args []string)) {
 func TestLife(t *testing.T) {
 	each(t, func(s *site, args []string) {
 		if filepath.Base(s.Name()) == "small" {
-			s.lengthy()
+			further.Only(s, "takes long")
 		}
 		r := s.must(args...)
 		s.quiet(r)
@@ -306,7 +308,7 @@ func (s *site) spoil() {
 func TestKeepsSlack(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
-	s.lengthy()
+	further.Only(s, "takes long")
 	args := []string{"--project=ops", "--source=projects/app-one"}
 	s.file("rules.yaml", "")
 	s.must(append(args, "--slack-webhook-file=webhook.txt")...)

@@ -38,7 +38,7 @@ var mayImport = map[string][]string{
 	"internal/arch":     {},
 	"internal/further":  {},
 	"internal/chromium": {"internal/further"},
-	"internal/load":     {".", "internal/further"}, // the function itself, from outside
+	"internal/load":     {"."}, // the function itself, from outside
 
 	"internal/report":       {"audit", "internal/report/lines"},
 	"internal/report/lines": {"audit"},
