@@ -116,6 +116,9 @@ func (l *Ledger) Begin(ctx context.Context, event string, past Past, now time.Ti
 		trip, err = b.apply(d)
 		return err
 	}})
+	if b.counted && l.left != nil {
+		l.left(b.left)
+	}
 	if o.err != nil {
 		return Trip{}, o.err
 	}

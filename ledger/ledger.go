@@ -51,11 +51,25 @@ type Ledger struct {
 	store Store
 	shard int // that this instance counts in if it can
 	calls retry.Calls
+	left  func(grants int)
 	group combine.Group[string, change, outcome]
 }
 
 // New returns a ledger over what the store has.
-func New(store Store) *Ledger { return &Ledger{store: store, shard: rand.IntN(shards), calls: sharing} }
+func New(store Store) *Ledger { return NewWatched(store, Watch{}) }
+
+// Watch is told what goes on in a ledger. A nil function is told nothing.
+type Watch struct {
+	Again func(ctx context.Context, step retry.Step, err error) // as in [retry.Calls]
+	Left  func(grants int)                                      // what the budget has left, when [Ledger.Begin] has counted
+}
+
+// NewWatched is [New] with somebody who watches.
+func NewWatched(store Store, w Watch) *Ledger {
+	calls := sharing
+	calls.Again = w.Again
+	return &Ledger{store: store, shard: rand.IntN(shards), calls: calls, left: w.Left}
+}
 
 // change is what a call makes of the documents it names. apply may run several
 // times, each time on documents as they are then; the last one counts.

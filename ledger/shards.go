@@ -15,24 +15,31 @@ type beginning struct {
 	now     time.Time
 	perHour int
 	shard   int // preferred
+
+	counted bool // left is known
+	left    int  // grants that the budget has left after this
 }
 
 func (b beginning) names() []string { return append([]string{b.event}, budgetNames...) }
 
-func (b beginning) apply(d *documents) (Trip, error) {
+func (b *beginning) apply(d *documents) (Trip, error) {
+	b.counted = false
 	e, err := readEvent(d, b.event, b.now)
 	if err != nil || e.Grant != nil {
 		return Trip{}, err
 	}
 	state, err := readLatch(d)
 	if err != nil || !state.trip().IsZero() {
+		b.counted, b.left = err == nil, 0
 		return state.trip(), err
 	}
 	c, err := readCounts(d, state.Epoch, b.now)
 	if err != nil {
 		return Trip{}, err
 	}
-	switch made, open := c.sums(); {
+	made, open := c.sums()
+	b.counted, b.left = true, max(b.perHour-made-open-1, 0)
+	switch {
 	case made >= b.perHour:
 		state.Tripped, state.By = b.now, b.event
 		if err := c.saveAll(d, b.perHour); err != nil {

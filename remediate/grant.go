@@ -204,7 +204,7 @@ func (w *writer) write(ctx context.Context, changes []*change) error {
 		if retry.Landed(err) {
 			settle(open, func(c *change) { c.sent = cmp.Or(c.sent, before) })
 		}
-		if retry.React(retry.Write, err) != retry.Here || !pause(ctx) {
+		if retry.React(retry.Write, err) != retry.Here || !pause(ctx, retry.Write, err) {
 			last = err
 		}
 	}

@@ -38,6 +38,11 @@ const (
 	Here                   // call again now, and when that is used up the event must come again
 )
 
+var stepNames = [steps]string{Check: "check", Read: "read", Write: "write", Record: "record", Share: "share"}
+
+// String returns what the call is for in a word.
+func (s Step) String() string { return stepNames[s] }
+
 var reactionNames = [...]string{GiveUp: "give up", Answer: "answer", Later: "later", Here: "here"}
 
 // String returns the reaction in a word or two.
@@ -123,6 +128,10 @@ type Calls struct {
 	Timeout  time.Duration // of one attempt
 	Attempts int           // of one step
 	Backoff  gax.Backoff   // between attempts, with jitter
+
+	// Again is told of each call that is about to be made again, and why; nil is
+	// told nothing.
+	Again func(ctx context.Context, step Step, err error)
 }
 
 // Default waits less than https://cloud.google.com/iam/docs/retry-strategy
@@ -152,18 +161,23 @@ func Do[T any](ctx context.Context, c Calls, step Step, what string, call func(c
 		if err == nil {
 			return v, nil
 		}
-		if React(step, err) != Here || !pause(ctx) {
+		if React(step, err) != Here || !pause(ctx, step, err) {
 			return v, Failure(step, what, err)
 		}
 	}
 }
 
-// Pauses returns a function that waits before the next attempt. It reports
-// false where there is none left, or the context ends.
-func (c Calls) Pauses() func(context.Context) bool {
+// Pauses returns a function that waits before the next attempt, after the error
+// of the last one. It reports false where there is none left, or the context
+// ends.
+func (c Calls) Pauses() func(ctx context.Context, step Step, err error) bool {
 	backoff, left := c.Backoff, c.Attempts
-	return func(ctx context.Context) bool {
+	return func(ctx context.Context, step Step, err error) bool {
 		left--
-		return left > 0 && gax.Sleep(ctx, backoff.Pause()) == nil
+		again := left > 0 && gax.Sleep(ctx, backoff.Pause()) == nil
+		if again && c.Again != nil {
+			c.Again(ctx, step, err)
+		}
+		return again
 	}
 }
