@@ -11,6 +11,7 @@ import (
 	"github.com/pullfix/pullfix/audit"
 	"github.com/pullfix/pullfix/internal/brief"
 	"github.com/pullfix/pullfix/internal/retry"
+	"github.com/pullfix/pullfix/internal/telemetry"
 	"github.com/pullfix/pullfix/ledger"
 	"github.com/pullfix/pullfix/remediate"
 	"github.com/pullfix/pullfix/rules"
@@ -112,24 +113,33 @@ func (f *function) consult(ctx context.Context, i *incident) (past ledger.Past, 
 		return past, nil
 	}
 	questions, ctx := errgroup.WithContext(ctx)
-	questions.Go(func() error {
-		book, err := f.ledger(ctx)
-		if err != nil {
-			return err
-		}
-		recall := book.Recall
-		if i.Decision.Verdict == rules.Grant && i.Decision.Mode == rules.Enforce {
-			recall = book.Prepare
-		}
-		past, err = recall(ctx, i.key, f.now())
+	questions.Go(func() (err error) {
+		past, err = f.recall(ctx, i)
 		return err
 	})
 	questions.Go(func() error { return f.check(ctx, i) })
 	return past, questions.Wait()
 }
 
+// recall asks the ledger, and reads ahead what a grant needs.
+func (f *function) recall(ctx context.Context, i *incident) (past ledger.Past, err error) {
+	ctx, step := f.telemetry.Step(ctx, telemetry.Recall)
+	defer step.End(ctx, &err)
+	book, err := f.ledger(ctx)
+	if err != nil {
+		return past, err
+	}
+	recall := book.Recall
+	if i.Decision.Verdict == rules.Grant && i.Decision.Mode == rules.Enforce {
+		recall = book.Prepare
+	}
+	return recall(ctx, i.key, f.now())
+}
+
 // check asks live state. An alert does not wait for what cannot be read now.
-func (f *function) check(ctx context.Context, i *incident) error {
+func (f *function) check(ctx context.Context, i *incident) (err error) {
+	ctx, step := f.telemetry.Step(ctx, telemetry.Check)
+	defer step.End(ctx, &err)
 	answer, err := f.checker.Check(ctx, remediate.Question{
 		Grant: i.Grant, Image: i.Finding.Image, Project: i.Finding.Project, Named: i.Decision.Named(),
 	})
@@ -184,27 +194,41 @@ func (f *function) apply(ctx context.Context, i *incident, past ledger.Past) err
 	if err != nil {
 		return err
 	}
-	perHour := f.Policy.Limits().GrantsPerHour
-	trip, err := book.Begin(ctx, i.key, past, f.now(), perHour)
+	trip, err := f.reserve(ctx, i, book, past)
 	if err != nil {
 		return err
 	}
 	if !trip.IsZero() {
-		i.stopped(trip, perHour)
+		i.stopped(trip, f.Policy.Limits().GrantsPerHour)
 		return errors.Join(f.conclude(ctx, i), f.tellTrip(ctx, trip))
 	}
 	if err := f.record(ctx, i.intend()); err != nil {
 		return errors.Join(err, book.Abandon(ctx, i.key, f.now()))
 	}
-	change, err := f.granter.Grant(ctx, i.Grant, i.Obstacle.Seen, i.record.RequestReason())
+	change, err := f.grant(ctx, i)
 	i.applied(change, err)
 	if transient := (*retry.Transient)(nil); errors.As(err, &transient) {
 		if !change.Unsure {
 			err = errors.Join(err, book.Abandon(ctx, i.key, f.now()))
 		}
+		f.settled(ctx, i)
 		return errors.Join(err, f.record(ctx, i.record))
 	}
 	return f.end(ctx, i, book)
+}
+
+// reserve takes a grant out of the budget.
+func (f *function) reserve(ctx context.Context, i *incident, book *ledger.Ledger, past ledger.Past) (trip ledger.Trip, err error) {
+	ctx, step := f.telemetry.Step(ctx, telemetry.Reserve)
+	defer step.End(ctx, &err)
+	return book.Begin(ctx, i.key, past, f.now(), f.Policy.Limits().GrantsPerHour)
+}
+
+// grant adds the member.
+func (f *function) grant(ctx context.Context, i *incident) (change remediate.Change, err error) {
+	ctx, step := f.telemetry.Step(ctx, telemetry.Grant)
+	defer step.End(ctx, &err)
+	return f.granter.Grant(ctx, i.Grant, i.Obstacle.Seen, i.record.RequestReason())
 }
 
 // recover finishes what an earlier delivery of the event began and was cut off
@@ -279,7 +303,7 @@ func (f *function) conclude(ctx context.Context, i *incident) error {
 		return err
 	}
 	if i.record.Verdict == rules.Ignore.String() {
-		f.log.decision(ctx, i, false)
+		f.decided(ctx, i, false)
 		return nil
 	}
 	return f.tell(ctx, i)

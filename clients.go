@@ -13,6 +13,7 @@ import (
 	"github.com/pullfix/pullfix/internal/lazy"
 	"github.com/pullfix/pullfix/internal/retry"
 	"github.com/pullfix/pullfix/internal/settings"
+	"github.com/pullfix/pullfix/internal/telemetry"
 	"github.com/pullfix/pullfix/ledger"
 	"github.com/pullfix/pullfix/notify"
 	"github.com/pullfix/pullfix/remediate"
@@ -22,18 +23,20 @@ import (
 // used, so that an event that needs none starts no connection, and a failure
 // to make one is tried again with the next event.
 type clients struct {
-	settings settings.Settings
-	google   *remediate.Clients
-	checker  *remediate.Checker
-	granter  *remediate.Granter
-	projects *remediate.Projects
-	ancestry *remediate.Ancestry
-	recorder lazy.Value[recorder]
-	store    lazy.Value[*ledger.Ledger]
-	closing  func() error // of the ledger's connection
-	tries    notify.Tries
-	account  lazy.Value[iam.Principal]
-	project  lazy.Value[string]
+	settings  settings.Settings
+	telemetry *telemetry.Telemetry
+	google    *remediate.Clients
+	checker   *remediate.Checker
+	granter   *remediate.Granter
+	projects  *remediate.Projects
+	ancestry  *remediate.Ancestry
+	recorder  lazy.Value[recorder]
+	store     lazy.Value[*ledger.Ledger]
+	closing   func() error // of the ledger's connection
+	tries     notify.Tries
+	account   lazy.Value[iam.Principal]
+	project   lazy.Value[string]
+	host      host
 }
 
 func newClients(s settings.Settings, calls retry.Calls) *clients {
@@ -54,7 +57,9 @@ type recorder interface {
 	Close() error
 }
 
-func (c *clients) record(ctx context.Context, r audit.Record) error {
+func (c *clients) record(ctx context.Context, r audit.Record) (err error) {
+	ctx, step := c.telemetry.Step(ctx, telemetry.Record)
+	defer step.End(ctx, &err)
 	to, err := c.recorder.Get(func() (recorder, error) {
 		if c.settings.AuditFile != "" {
 			return audit.OpenFile(ctx, c.settings.AuditFile)
@@ -75,7 +80,7 @@ func (c *clients) record(ctx context.Context, r audit.Record) error {
 func (c *clients) ledger(ctx context.Context) (*ledger.Ledger, error) {
 	return c.store.Get(func() (*ledger.Ledger, error) {
 		if !c.settings.Firestore {
-			return ledger.New(ledger.NewMemory()), nil
+			return c.watched(ledger.NewMemory()), nil
 		}
 		project, err := c.ownProject(ctx)
 		if err != nil {
@@ -86,8 +91,12 @@ func (c *clients) ledger(ctx context.Context) (*ledger.Ledger, error) {
 			return nil, err
 		}
 		c.closing = store.Close
-		return ledger.New(store), nil
+		return c.watched(store), nil
 	})
+}
+
+func (c *clients) watched(store ledger.Store) *ledger.Ledger {
+	return ledger.NewWatched(store, ledger.Watch{Again: c.telemetry.Retry, Left: c.telemetry.Budget})
 }
 
 // ownProject is the project that holds the record and the ledger.
@@ -137,7 +146,27 @@ const longestDelivery = 100 * time.Second
 func (c *clients) deliver(ctx context.Context, channel string, m notify.Message, thread string) (first string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, longestDelivery)
 	defer cancel()
-	return notify.Deliver(ctx, c.settings.Senders[channel], c.tries, m, thread)
+	ctx, step := c.telemetry.Step(ctx, telemetry.Deliver)
+	defer step.End(ctx, &err)
+	first, err = notify.Deliver(ctx, c.settings.Senders[channel], c.tries, m, thread)
+	step.To(channel)
+	c.telemetry.Alert(ctx, channel, alert(err))
+	return first, err
+}
+
+// alert is how a delivery with this error ended.
+func alert(err error) telemetry.Alert {
+	var refused *notify.RefusedError
+	switch {
+	case err == nil:
+		return telemetry.Sent
+	case errors.Is(err, notify.ErrUnsure):
+		return telemetry.Unsure
+	case errors.As(err, &refused):
+		return telemetry.Refused
+	default:
+		return telemetry.Failed
+	}
 }
 
 // close releases the connections.

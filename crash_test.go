@@ -42,7 +42,7 @@ func serveInstance() error {
 		return err
 	}
 	f := newFunction(s, os.Stdout)
-	f.clients = newClients(s, quick)
+	f.measure(nil, quick)
 	f.now = func() time.Time { return now }
 	l, err := new(net.ListenConfig).Listen(context.Background(), "tcp", "127.0.0.1:0")
 	if err != nil {

@@ -17,6 +17,7 @@ import (
 	cloudevents "github.com/cloudevents/sdk-go/v2"
 	cehttp "github.com/cloudevents/sdk-go/v2/protocol/http"
 
+	"github.com/pullfix/pullfix/internal/telemetry"
 	"github.com/pullfix/pullfix/parse"
 )
 
@@ -26,13 +27,22 @@ type delivery struct {
 	published time.Time
 	entry     []byte // LogEntry in JSON
 	err       error  // why there is no entry
+	origin    telemetry.Origin
 }
+
+// mostFindings is more than an entry of Google's has; one with more is forged
+// or broken, and must not become a flood of messages.
+const mostFindings = 20
 
 func (d delivery) read() (parse.Event, error) {
 	if d.err != nil {
 		return parse.Event{}, d.err
 	}
-	return parse.Entry(d.entry)
+	event, err := parse.Entry(d.entry)
+	if err == nil && len(event.Findings) > mostFindings {
+		err = fmt.Errorf("entry: more than %d findings, which no entry of Google's has", mostFindings)
+	}
+	return event, err
 }
 
 // boring reports whether the entry arrived whole and says nothing of a denial,
@@ -81,9 +91,9 @@ func (f *function) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), timeout)
 	defer cancel()
-	d, err := f.serve(ctx, w, r)
+	err := f.serve(ctx, w, r)
+	f.telemetry.Flush(ctx)
 	if err != nil {
-		f.log.retry(ctx, d, err)
 		http.Error(w, "pullfix: not done, send the event again", http.StatusInternalServerError)
 		return
 	}
@@ -91,17 +101,33 @@ func (f *function) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // serve has the delivery of a request in hand until it is done with.
-func (f *function) serve(ctx context.Context, w http.ResponseWriter, r *http.Request) (delivery, error) {
+func (f *function) serve(ctx context.Context, w http.ResponseWriter, r *http.Request) error {
+	begun := f.telemetry.Now()
+	var d delivery
 	leave, err := f.room.hold(ctx, r.ContentLength)
-	if err != nil {
-		return delivery{}, err
+	if err == nil {
+		defer leave()
+		d, err = f.receive(ctx, w, r)
 	}
-	defer leave()
-	d, err := f.receive(ctx, w, r)
-	if err != nil {
-		return d, err
+	d.origin.Header = r.Header
+	if err == nil && d.boring() {
+		f.telemetry.Uninteresting(ctx, begun, d.origin)
+		return nil
 	}
-	return d, f.handle(ctx, d)
+	return f.traced(ctx, begun, d, err)
+}
+
+// traced handles a delivery within its trace, if it could be received.
+func (f *function) traced(ctx context.Context, begun time.Time, d delivery, err error) error {
+	ctx, span := f.telemetry.Delivery(ctx, begun, d.origin)
+	if err == nil {
+		err = f.handle(ctx, d)
+	}
+	if err != nil {
+		f.log.retry(ctx, d, err)
+	}
+	span.Delivered(ctx, err)
+	return err
 }
 
 // receive reads the body and takes the entry out of its envelope. The error is
@@ -142,6 +168,8 @@ func (f *function) openAny(r *http.Request, body []byte) delivery {
 		return f.damaged(r, body, fmt.Errorf("cloud event: %w", err))
 	}
 	d := delivery{id: event.ID(), published: event.Time()}
+	d.origin.Parent, _ = event.Extensions()["traceparent"].(string)
+	d.origin.State, _ = event.Extensions()["tracestate"].(string)
 	switch event.Type() {
 	case typeAudit:
 		d.entry = event.Data()
@@ -177,7 +205,31 @@ type pushed struct {
 		Data        []byte    `json:"data"`
 		ID          string    `json:"messageId"`
 		PublishTime time.Time `json:"publishTime"`
+		Attributes  inMessage `json:"attributes"`
 	} `json:"message"`
+}
+
+// inMessage is the trace in the attributes of a Pub/Sub message, as Google's client
+// libraries put it there
+// (https://cloud.google.com/pubsub/docs/open-telemetry-tracing).
+type inMessage struct {
+	Parent string `json:"googclient_traceparent"`
+	State  string `json:"googclient_tracestate"`
+}
+
+var traceAttribute = []byte("googclient_traceparent")
+
+// UnmarshalJSON takes no offence: nothing is lost with a trace. Most messages have
+// none, and cost nothing.
+func (t *inMessage) UnmarshalJSON(attributes []byte) error {
+	type plain inMessage
+	if !bytes.Contains(attributes, traceAttribute) {
+		return nil
+	}
+	if err := json.Unmarshal(attributes, (*plain)(t)); err != nil {
+		*t = inMessage{}
+	}
+	return nil
 }
 
 func (f *function) unwrap(data []byte, d delivery) delivery {
@@ -195,6 +247,9 @@ func (f *function) unwrap(data []byte, d delivery) delivery {
 		d.published = p.Message.PublishTime
 	}
 	d.entry = p.Message.Data
+	if d.origin.Parent == "" {
+		d.origin.Parent, d.origin.State = p.Message.Attributes.Parent, p.Message.Attributes.State
+	}
 	return f.complete(d, data)
 }
 

@@ -26,7 +26,7 @@ import (
 	"github.com/GoogleCloudPlatform/functions-framework-go/functions"
 
 	"github.com/pullfix/pullfix/internal/settings"
-	"github.com/pullfix/pullfix/parse"
+	"github.com/pullfix/pullfix/internal/telemetry"
 	"github.com/pullfix/pullfix/rules"
 )
 
@@ -39,11 +39,7 @@ var defaultRules []byte
 // bad settings end the process now, not at the first event.
 func init() {
 	deployed := sync.OnceValues(func() (*function, error) {
-		s, err := settings.Read(os.LookupEnv, defaultRules)
-		if err != nil {
-			return nil, err
-		}
-		return newFunction(s, os.Stdout), nil
+		return openFunction(context.Background(), os.LookupEnv, os.Stdout)
 	})
 	functions.HTTP(target, func(w http.ResponseWriter, r *http.Request) {
 		f, err := deployed()
@@ -69,30 +65,20 @@ type function struct {
 	bindings locks // one look and act for a binding at a time
 	trips    tripMemory
 	room     room
+	said     memory // decisions that were logged and counted
 	log      *logger
 	now      func() time.Time
 }
 
-// mostFindings is more than an entry of Google's has; one with more is forged
-// or broken, and must not become a flood of messages.
-const mostFindings = 20
-
 // handle takes one delivery through its whole life. A nil error means that the
 // event is done with; any other that it must come again.
 func (f *function) handle(ctx context.Context, d delivery) error {
-	if d.boring() {
-		return nil
-	}
-	var event parse.Event
-	var err error
-	if late := f.room.decode(ctx, len(d.entry), func() { event, err = d.read() }); late != nil {
-		return late
-	}
-	if err == nil && len(event.Findings) > mostFindings {
-		err = fmt.Errorf("entry: more than %d findings, which no entry of Google's has", mostFindings)
-	}
-	if err != nil {
-		return f.conclude(ctx, unreadable(f.Policy, d, err))
+	event, unread, err := f.parse(ctx, d)
+	switch {
+	case err != nil:
+		return err
+	case unread != nil:
+		return f.conclude(ctx, unreadable(f.Policy, d, unread))
 	}
 	self, err := f.self(ctx)
 	if err != nil {
@@ -112,7 +98,9 @@ func (f *function) handle(ctx context.Context, d delivery) error {
 }
 
 // remedy decides about one finding and carries the decision out.
-func (f *function) remedy(ctx context.Context, i *incident) error {
+func (f *function) remedy(ctx context.Context, i *incident) (err error) {
+	ctx, i.span = f.telemetry.Step(ctx, telemetry.Finding)
+	defer i.span.End(ctx, &err)
 	unlock, err := f.events.lock(ctx, i.key)
 	if err != nil {
 		return err
@@ -127,8 +115,7 @@ func (f *function) remedy(ctx context.Context, i *incident) error {
 	if err := f.identify(ctx, i); err != nil {
 		return err
 	}
-	i.decide(f.Policy)
-	i.doubt(now)
+	f.decide(ctx, i, now)
 	if i.Decision.Verdict == rules.Ignore {
 		i.unignore()
 		return f.conclude(ctx, i)

@@ -26,6 +26,7 @@ import (
 	"github.com/pullfix/pullfix/emulator/emulatortest"
 	"github.com/pullfix/pullfix/internal/retry"
 	"github.com/pullfix/pullfix/internal/settings"
+	"github.com/pullfix/pullfix/internal/telemetry"
 	"github.com/pullfix/pullfix/notify"
 )
 
@@ -123,13 +124,18 @@ func stageWith(t testing.TB, story *txtar.Archive, cloud *emulator.Cloud, addres
 	}
 	maps.Copy(env, more)
 	policy := cmp.Or(section(story, "rules.yaml"), string(defaultRules))
-	set, err := settings.Read(func(name string) (string, bool) { v, ok := env[name]; return v, ok }, []byte(policy))
+	lookup := func(name string) (string, bool) { v, ok := env[name]; return v, ok }
+	measures, err := telemetry.Open(t.Context(), lookup, newLogger(s.log).telemetry)
+	if err != nil {
+		t.Fatal(err)
+	}
+	set, err := settings.Read(lookup, []byte(policy), measures.ClientOptions()...)
 	if err != nil {
 		t.Fatal(err)
 	}
 	s.function = newFunction(set, s.log)
 	s.function.now = func() time.Time { return now }
-	s.function.clients = newClients(set, quick)
+	s.function.measure(measures, quick)
 	s.function.tries = quickTries
 	server := httptest.NewServer(s.function)
 	s.url, s.client = server.URL, server.Client()

@@ -8,6 +8,7 @@ import (
 
 	"github.com/pullfix/pullfix/iam"
 	"github.com/pullfix/pullfix/internal/retry"
+	"github.com/pullfix/pullfix/internal/telemetry"
 	"github.com/pullfix/pullfix/parse"
 	"github.com/pullfix/pullfix/remediate"
 	"github.com/pullfix/pullfix/rules"
@@ -17,8 +18,10 @@ import (
 // entry has by number, and the project of a caller, where the entry is about
 // no deploy. Where nothing can be granted anyway, an entry does not wait for
 // what cannot be read now.
-func (f *function) identify(ctx context.Context, i *incident) error {
-	err := f.identified(ctx, i)
+func (f *function) identify(ctx context.Context, i *incident) (err error) {
+	ctx, step := f.telemetry.Step(ctx, telemetry.Identify)
+	defer step.End(ctx, &err)
+	err = f.identified(ctx, i)
 	if err != nil && i.Obstacle.Cause != remediate.WouldHelp {
 		return nil
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/pullfix/pullfix/internal/brief"
 	"github.com/pullfix/pullfix/internal/retry"
 	"github.com/pullfix/pullfix/internal/ruling"
+	"github.com/pullfix/pullfix/internal/telemetry"
 	"github.com/pullfix/pullfix/ledger"
 	"github.com/pullfix/pullfix/parse"
 	"github.com/pullfix/pullfix/remediate"
@@ -39,6 +40,7 @@ type incident struct {
 	stale    bool        // the entry is too old to begin anything
 	unsure   atomic.Bool // somebody else was to tell of it, and it is not known what came of that
 	self     iam.Principal
+	span     telemetry.Span
 }
 
 func newIncident(policy *rules.Policy, self iam.Principal, d delivery, event parse.Event, finding parse.Finding) *incident {

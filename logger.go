@@ -5,31 +5,24 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"time"
 
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/pullfix/pullfix/audit"
 	"github.com/pullfix/pullfix/internal/brief"
-	"github.com/pullfix/pullfix/internal/retry"
-	"github.com/pullfix/pullfix/internal/settings"
 	"github.com/pullfix/pullfix/rules"
 )
-
-func newFunction(s settings.Settings, out io.Writer) *function {
-	return &function{
-		Settings: s,
-		clients:  newClients(s, retry.Default),
-		log:      newLogger(out),
-		now:      time.Now,
-		room:     newRoom(),
-	}
-}
 
 // logger writes one line for each thing that happened, in the form that Cloud
 // Logging reads from standard output
 // (https://cloud.google.com/logging/docs/structured-logging).
-type logger struct{ lines *slog.Logger }
+type logger struct {
+	lines *slog.Logger
+	here  func(context.Context) string // the project that holds the traces, "" where that is not known
+}
 
 func newLogger(out io.Writer) *logger {
-	return &logger{slog.New(slog.NewJSONHandler(out, &slog.HandlerOptions{
+	return &logger{lines: slog.New(slog.NewJSONHandler(out, &slog.HandlerOptions{
 		ReplaceAttr: func(groups []string, a slog.Attr) slog.Attr {
 			if len(groups) > 0 {
 				return a
@@ -44,6 +37,34 @@ func newLogger(out io.Writer) *logger {
 			return a
 		},
 	}))}
+}
+
+// write adds the trace of the event, so that a line is found from the others of
+// the same event, and from its request.
+func (l *logger) write(ctx context.Context, level slog.Level, message string, attrs ...slog.Attr) {
+	if span := trace.SpanContextFromContext(ctx); span.IsValid() && l.here != nil {
+		if project := l.here(ctx); project != "" {
+			attrs = append(attrs,
+				slog.String("logging.googleapis.com/trace", "projects/"+project+"/traces/"+span.TraceID().String()),
+				slog.String("logging.googleapis.com/spanId", span.SpanID().String()),
+				slog.Bool("logging.googleapis.com/trace_sampled", span.IsSampled()))
+		}
+	}
+	l.lines.LogAttrs(ctx, level, message, attrs...)
+}
+
+// labels are those of the record, so that one question finds both.
+func labels(r audit.Record) slog.Attr {
+	var known []any
+	for _, a := range []slog.Attr{
+		slog.String("event", r.Event), slog.String("kind", r.Kind), slog.String("verdict", r.Verdict), slog.String("outcome", r.Outcome),
+		slog.String("rule", r.Rule), slog.String("project", r.SourceProject),
+	} {
+		if a.Value.String() != "" {
+			known = append(known, a)
+		}
+	}
+	return slog.Group("logging.googleapis.com/labels", known...)
 }
 
 var severities = map[slog.Level]string{
@@ -72,14 +93,14 @@ func (l *logger) decision(ctx context.Context, i *incident, alone bool) {
 	if r.Error != "" {
 		attrs = append(attrs, slog.String("error", r.Error))
 	}
-	l.lines.LogAttrs(ctx, level, headline(c), attrs...)
+	l.write(ctx, level, headline(c), append(attrs, labels(r))...)
 }
 
 func headline(c brief.Case) string { return c.Title() + ": " + c.Why() }
 
 // trouble tells of something that went wrong and changes nothing for the event.
 func (l *logger) trouble(ctx context.Context, i *incident, what string, err error) {
-	l.lines.LogAttrs(ctx, slog.LevelWarn, what, slog.String("event", i.record.Event), slog.String("error", err.Error()))
+	l.write(ctx, slog.LevelWarn, what, slog.String("event", i.record.Event), slog.String("error", err.Error()))
 }
 
 // unsure tells that a message was sent and not answered, or that an instance
@@ -113,11 +134,17 @@ func (l *logger) instead(ctx context.Context, i *incident, channel, what string,
 	if err != nil {
 		attrs = append(attrs, slog.String("error", err.Error()))
 	}
-	l.lines.LogAttrs(ctx, slog.LevelError, what+": "+headline(c), attrs...)
+	l.write(ctx, slog.LevelError, what+": "+headline(c), attrs...)
 }
 
 // retry tells that an event could not be finished and must come again.
 func (l *logger) retry(ctx context.Context, d delivery, err error) {
-	l.lines.LogAttrs(ctx, slog.LevelWarn, "the event must come again",
+	l.write(ctx, slog.LevelWarn, "the event must come again",
 		slog.String("event", d.id), slog.String("error", err.Error()))
+}
+
+// telemetry tells of what is wrong with telemetry, and changes nothing for any
+// event.
+func (l *logger) telemetry(what string, err error) {
+	l.write(context.Background(), slog.LevelWarn, what, slog.String("error", err.Error()))
 }

@@ -132,7 +132,8 @@ func (r *plainReader) message(p *plainPush) {
 			r.text()
 			continue
 		case "attributes":
-			for range r.members {
+			for key := range r.members {
+				r.failed = bytes.EqualFold(key, traceAttribute) || r.failed
 				r.text()
 			}
 			continue

@@ -45,6 +45,9 @@ var odd = []string{
 	`{"message":{"data":"e30=","messageId":"é","publishTime":"2026-03-04T05:09:00Z"}}`,
 	`{"message":{"data":null,"messageId":1,"publishTime":"2026-03-04T05:09:00Z"}}`,
 	`{"message":{"attributes":{},"messageId":"1","publishTime":"2026-03-04T05:09:00Z"}}`,
+	`{"message":{"attributes":{"googclient_traceparent":"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"},"data":"e30=","messageId":"1",` +
+		`"publishTime":"2026-03-04T05:09:00Z"}}`,
+	`{"message":{"attributes":{"GoogClient_Traceparent":"googclient_traceparent"},"data":"e30=","messageId":"1","publishTime":"2026-03-04T05:09:00Z"}}`,
 	`{"message":{"attributes":{"a":1},"messageId":"1","publishTime":"2026-03-04T05:09:00Z"}}`,
 	`{"message":{"data":"","messageId":"","publishTime":"0001-01-01T00:00:00Z"}}`,
 	`{"message":{"data":"","messageId":"1","publishTime":"2026-03-04T05:09:00+02:00"},"deliveryAttempt":5}`,

@@ -9,6 +9,7 @@ import (
 
 	"github.com/pullfix/pullfix/audit"
 	"github.com/pullfix/pullfix/internal/brief"
+	"github.com/pullfix/pullfix/internal/telemetry"
 	"github.com/pullfix/pullfix/ledger"
 	"github.com/pullfix/pullfix/notify"
 	"github.com/pullfix/pullfix/rules"
@@ -32,9 +33,11 @@ type telling struct {
 // tell tells every channel that is to know, each once for the same problem in a
 // while, and never twice about one event. One that fails keeps no other from
 // being told. Without a channel the log line is the alert.
-func (f *function) tell(ctx context.Context, i *incident) error {
+func (f *function) tell(ctx context.Context, i *incident) (err error) {
 	ctx, cancel := outlive(ctx)
 	defer cancel()
+	ctx, step := f.telemetry.Step(ctx, telemetry.Tell)
+	defer step.End(ctx, &err)
 	book, err := f.ledger(ctx)
 	if err != nil {
 		return err
@@ -45,7 +48,7 @@ func (f *function) tell(ctx context.Context, i *incident) error {
 	if len(names) == 0 {
 		return t.alone(ctx)
 	}
-	f.log.decision(ctx, i, false)
+	f.decided(ctx, i, false)
 	errs := make([]error, len(names))
 	var channels sync.WaitGroup
 	for n, name := range names {
@@ -111,7 +114,7 @@ func (t telling) alone(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	t.log.decision(ctx, t.incident, claim.Due || claim.Unsure)
+	t.decided(ctx, t.incident, claim.Due || claim.Unsure)
 	if claim.Due {
 		t.told(ctx, e, "")
 	}

@@ -29,26 +29,29 @@ type Settings struct {
 	Firestore bool        // the ledger is there, for all instances; else in memory, for one process
 
 	Senders map[string]notify.Sender // by the names of the policy's channels
+
+	clients []option.ClientOption
 }
 
-// Options point a client of Google Cloud's at the endpoint, where there is one.
+// Options are for every client of Google Cloud's. They point it at the endpoint,
+// where there is one.
 func (s Settings) Options() []option.ClientOption {
 	if s.Endpoint == "" {
-		return nil
+		return s.clients
 	}
-	return []option.ClientOption{
+	return append([]option.ClientOption{
 		option.WithEndpoint(s.Endpoint),
 		option.WithoutAuthentication(),
 		option.WithGRPCDialOption(grpc.WithTransportCredentials(insecure.NewCredentials())),
-	}
+	}, s.clients...)
 }
 
 // Lookup returns the value of an environment variable, as [os.LookupEnv] does.
 type Lookup func(name string) (value string, ok bool)
 
 // Read reads the settings. fallback is the policy to use where PULLFIX_RULES
-// names none.
-func Read(lookup Lookup, fallback []byte) (Settings, error) {
+// names none. clients are options for every client of Google Cloud's.
+func Read(lookup Lookup, fallback []byte, clients ...option.ClientOption) (Settings, error) {
 	r := reader{lookup: lookup}
 	s := Settings{
 		Policy:    r.withChannels(r.policy(fallback)),
@@ -56,6 +59,7 @@ func Read(lookup Lookup, fallback []byte) (Settings, error) {
 		Endpoint:  variable(&r, "PULLFIX_ENDPOINT", "", parseEndpoint),
 		Project:   variable(&r, "PULLFIX_PROJECT", r.get("GOOGLE_CLOUD_PROJECT", ""), parseProject),
 		Deployed:  r.get("K_SERVICE", "") != "",
+		clients:   clients,
 	}
 	s.Firestore = variable(&r, "PULLFIX_LEDGER", ledgerWhere(s.Deployed), parseLedger)
 	if variable(&r, "PULLFIX_MODE", "", parseMode) && s.Policy != nil {
