@@ -32,7 +32,6 @@ func (e environment) ignored(name, want string) {
 // signal says where one signal goes.
 type signal struct {
 	on       bool
-	grpc     bool
 	endpoint string // as in its variable
 }
 
@@ -62,28 +61,20 @@ func (e environment) signal(name string) signal {
 			e.ignored(variable, "otlp or none")
 		}
 	}
-	if s.on {
-		s.grpc = e.protocol(otlp+name+"_PROTOCOL", otlp+"PROTOCOL") == "grpc"
-	}
 	return s
 }
 
-// protocol is what the first of the variables that is set says, as OpenTelemetry
-// does where none is or it says something else.
-func (e environment) protocol(names ...string) string {
-	const otherwise = "http/protobuf"
-	for _, name := range names {
-		switch v := e.get(name); v {
-		case "":
-			continue
-		case "grpc", otherwise, "http/json":
-			return v
-		default:
-			e.ignored(name, "grpc, http/protobuf or http/json")
-			return otherwise
-		}
+// protocol is an error where it is gRPC: to send HTTP there instead would never
+// arrive.
+func (e environment) protocol(name string) error {
+	switch v := e.get(name); v {
+	case "", "http/protobuf", "http/json":
+	case "grpc":
+		return fmt.Errorf("%s: %q: want http/protobuf, and the port of the collector for HTTP, which is 4318 by default", name, v)
+	default:
+		e.ignored(name, "http/protobuf or http/json")
 	}
-	return otherwise
+	return nil
 }
 
 func (e environment) boolean(name string) bool {
@@ -117,7 +108,7 @@ func (e environment) check() error {
 	for _, of := range []string{"", "TRACES_", "METRICS_"} {
 		prefix := otlp + of
 		all = append(all, prefix+"TIMEOUT")
-		errs = append(errs, e.endpoint(prefix+"ENDPOINT"))
+		errs = append(errs, e.endpoint(prefix+"ENDPOINT"), e.protocol(prefix+"PROTOCOL"))
 		for _, file := range []string{"CERTIFICATE", "CLIENT_CERTIFICATE", "CLIENT_KEY"} {
 			errs = append(errs, e.file(prefix+file))
 		}

@@ -26,7 +26,9 @@ func TestEnvironment(t *testing.T) {
 		{"OTEL_EXPORTER_OTLP_HEADERS", "hunter2", "OTEL_EXPORTER_OTLP_HEADERS: want NAME=VALUE", ""},
 		{"OTEL_EXPORTER_OTLP_HEADERS", "a=b,key=hunter2%zz", "OTEL_EXPORTER_OTLP_HEADERS: want NAME=VALUE", ""},
 		{"OTEL_EXPORTER_OTLP_TRACES_HEADERS", "=hunter2", "OTEL_EXPORTER_OTLP_TRACES_HEADERS: want NAME=VALUE", ""},
-		{"OTEL_EXPORTER_OTLP_PROTOCOL", "carrier-pigeon", "", `OTEL_EXPORTER_OTLP_PROTOCOL: "carrier-pigeon": want grpc, http/protobuf or http/json`},
+		{"OTEL_EXPORTER_OTLP_PROTOCOL", "carrier-pigeon", "", `OTEL_EXPORTER_OTLP_PROTOCOL: "carrier-pigeon": want http/protobuf or http/json`},
+		{"OTEL_EXPORTER_OTLP_PROTOCOL", "grpc", `OTEL_EXPORTER_OTLP_PROTOCOL: "grpc": want http/protobuf`, ""},
+		{"OTEL_EXPORTER_OTLP_METRICS_PROTOCOL", "grpc", `OTEL_EXPORTER_OTLP_METRICS_PROTOCOL: "grpc": want http/protobuf`, ""},
 		{"OTEL_TRACES_EXPORTER", "zipkin", "", `OTEL_TRACES_EXPORTER: "zipkin": want otlp or none`},
 		{"OTEL_SDK_DISABLED", "yes", "", `OTEL_SDK_DISABLED: "yes": want true or false`},
 		{"OTEL_EXPORTER_OTLP_TIMEOUT", "soon", "", `OTEL_EXPORTER_OTLP_TIMEOUT: "soon": want a whole number above 0`},
@@ -59,5 +61,24 @@ func TestEnvironment(t *testing.T) {
 				t.Errorf("a secret is repeated: %s", said)
 			}
 		})
+	}
+}
+
+// TestGoogleAlone holds which host is sent the credentials of the function.
+func TestGoogleAlone(t *testing.T) {
+	for endpoint, want := range map[string]bool{
+		"https://telemetry.googleapis.com":                      true,
+		"https://telemetry.googleapis.com/v1/traces":            true,
+		"https://telemetry.googleapis.com:443":                  true,
+		"http://telemetry.googleapis.com":                       false,
+		"https://telemetry.googleapis.com.evil.example":         false,
+		"https://evil.example/telemetry.googleapis.com":         false,
+		"https://telemetry.googleapis.com@evil.example":         false,
+		"https://evil.example#https://telemetry.googleapis.com": false,
+		"": false,
+	} {
+		if got := (signal{endpoint: endpoint}).google(); got != want {
+			t.Errorf("%q: got %t, want %t", endpoint, got, want)
+		}
 	}
 }

@@ -1,14 +1,12 @@
 // Package telemetrytest has a collector for tests. What OpenTelemetry exporters
-// send over a real socket comes in, by HTTP or by gRPC; the spans and metrics go
+// send by HTTP over a real socket comes in; the spans and metrics go
 // out as OTLP has them.
 package telemetrytest
 
 import (
 	"compress/gzip"
-	"context"
 	"io"
 	"maps"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"sync"
@@ -19,7 +17,6 @@ import (
 	commonpb "go.opentelemetry.io/proto/otlp/common/v1"
 	metricspb "go.opentelemetry.io/proto/otlp/metrics/v1"
 	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
-	"google.golang.org/grpc"
 	"google.golang.org/protobuf/proto"
 )
 
@@ -35,7 +32,7 @@ type Collector struct {
 	metrics  map[string]*metricspb.Metric
 }
 
-// Start starts a collector for OTLP over HTTP.
+// Start starts a collector.
 func Start(t testing.TB) *Collector {
 	t.Helper()
 	c := &Collector{metrics: map[string]*metricspb.Metric{}}
@@ -43,43 +40,6 @@ func Start(t testing.TB) *Collector {
 	t.Cleanup(server.Close)
 	c.URL = server.URL
 	return c
-}
-
-// StartGRPC starts a collector for OTLP over gRPC.
-func StartGRPC(t testing.TB) *Collector {
-	t.Helper()
-	c := &Collector{metrics: map[string]*metricspb.Metric{}}
-	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	server := grpc.NewServer()
-	traceservice.RegisterTraceServiceServer(server, traces{c: c})
-	metricsservice.RegisterMetricsServiceServer(server, metrics{c: c})
-	go func() { _ = server.Serve(l) }()
-	t.Cleanup(server.Stop)
-	c.URL = "http://" + l.Addr().String()
-	return c
-}
-
-type traces struct {
-	traceservice.UnimplementedTraceServiceServer
-	c *Collector
-}
-
-func (s traces) Export(_ context.Context, r *traceservice.ExportTraceServiceRequest) (*traceservice.ExportTraceServiceResponse, error) {
-	s.c.takeTraces(r)
-	return &traceservice.ExportTraceServiceResponse{}, nil
-}
-
-type metrics struct {
-	metricsservice.UnimplementedMetricsServiceServer
-	c *Collector
-}
-
-func (s metrics) Export(_ context.Context, r *metricsservice.ExportMetricsServiceRequest) (*metricsservice.ExportMetricsServiceResponse, error) {
-	s.c.takeMetrics(r)
-	return &metricsservice.ExportMetricsServiceResponse{}, nil
 }
 
 // ServeHTTP takes what is exported by HTTP.
@@ -154,7 +114,7 @@ func (c *Collector) Requests() int {
 	return c.requests
 }
 
-// Header is that of the last request by HTTP.
+// Header is that of the last request.
 func (c *Collector) Header() http.Header {
 	c.mu.Lock()
 	defer c.mu.Unlock()
