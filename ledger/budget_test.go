@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -330,5 +331,33 @@ func TestShardsAreBounded(t *testing.T) {
 		if len(doc.Data) > 100*40 {
 			t.Errorf("%s has %d bytes", doc.Name, len(doc.Data))
 		}
+	}
+}
+
+// TestLeft holds what whoever watches is told of the budget: what is left after
+// each grant that is taken, and nothing where nobody counted.
+func TestLeft(t *testing.T) {
+	var told []int
+	l := NewWatched(NewMemory(), Watch{Left: func(grants int) { told = append(told, grants) }})
+	for _, event := range []string{"a", "b", "b", "c"} {
+		if _, err := l.Begin(t.Context(), event, Past{}, noon, 2); err != nil && !isBusy(err) {
+			t.Fatal(err)
+		}
+		if event == "a" {
+			if err := l.End(t.Context(), event, "applied", "binding", noon); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if err := l.End(t.Context(), "b", "applied", "other binding", noon); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if trip, err := l.Begin(t.Context(), "d", Past{}, noon, 2); err != nil || trip.IsZero() {
+			t.Fatalf("got %v, %v, want a trip", trip, err)
+		}
+	}
+	if want := []int{1, 0, 0, 0, 0}; !slices.Equal(told, want) {
+		t.Errorf("told %v, want %v", told, want)
 	}
 }

@@ -127,3 +127,19 @@ func TestEveryAttemptHasADeadline(t *testing.T) {
 		t.Errorf("got %d attempts and %v, want %d and the end of the deadline", made, err, hang.Attempts)
 	}
 }
+
+// TestAgain holds that whoever watches is told of each call that is made again,
+// and of no other.
+func TestAgain(t *testing.T) {
+	var told []string
+	watched := quick
+	watched.Again = func(_ context.Context, step Step, err error) {
+		told = append(told, fmt.Sprint(step, " ", status.Code(err)))
+	}
+	for _, code := range []codes.Code{codes.Unavailable, codes.PermissionDenied, codes.OK} {
+		_, _ = Do(t.Context(), watched, Read, "read it", func(context.Context) (int, error) { return 0, status.Error(code, "") })
+	}
+	if got, want := strings.Join(told, ", "), "read Unavailable, read Unavailable"; got != want {
+		t.Errorf("told %q, want %q", got, want)
+	}
+}
