@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"io"
 	"math"
 	"os"
 	"path/filepath"
@@ -119,5 +120,26 @@ func TestPlanOfFlags(t *testing.T) {
 	p, err := o.plan()
 	if err != nil || p.rounds != 5 || p.starts != quickPlan.starts || len(p.only) != 1 {
 		t.Errorf("got %+v, %v", p, err)
+	}
+}
+
+// TestRewrite changes a block of a page and nothing else.
+func TestRewrite(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "page.md")
+	if err := os.WriteFile(path, []byte("# A\n<!-- bench -->\nold\n<!-- end of bench -->\nB\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	show := func(out io.Writer) error { _, err := io.WriteString(out, "new\n"); return err }
+	for range 2 { // what was written can be written again
+		if err := rewrite(path, "bench", show); err != nil {
+			t.Fatal(err)
+		}
+		text, err := os.ReadFile(path)
+		if want := "# A\n<!-- bench -->\n\nnew\n\n<!-- end of bench -->\nB\n"; err != nil || string(text) != want {
+			t.Errorf("got %q, want %q: %v", text, want, err)
+		}
+	}
+	if err := rewrite(path, "growth", show); err == nil {
+		t.Error("a block that is not there was written")
 	}
 }

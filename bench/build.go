@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 )
 
@@ -26,20 +27,18 @@ func build(ctx context.Context, dir string) (b binaries, err error) {
 		return b, fmt.Errorf("no go.mod here: run the bench in the folder of pullfix")
 	}
 	for _, one := range []struct {
-		to   *string
-		name string
-		args []string
+		to         *string
+		name, from string
+		args       []string
 	}{
-		{&b.function, "function", []string{"build", "./bench/function"}},
-		{&b.nothing, "nothing", []string{"build", "./bench/nothing"}},
-		{&b.profiled, "profiled", []string{"build", "./bench/profiled"}},
-		{&b.pullfix, "pullfix", []string{"build", "./cmd/pullfix"}},
-		{&b.rules, "rules.test", []string{"test", "-c", "./rules"}},
+		{&b.function, "function", "./bench/function", []string{"build"}},
+		{&b.nothing, "nothing", "./bench/nothing", []string{"build"}},
+		{&b.profiled, "profiled", "./bench/profiled", []string{"build"}},
+		{&b.pullfix, "pullfix", "./cmd/pullfix", []string{"build"}},
+		{&b.rules, "rules.test", "./rules", []string{"test", "-c"}},
 	} {
 		*one.to = filepath.Join(dir, one.name+suffix())
-		last := len(one.args) - 1
-		args := append(one.args[:last:last], "-o", *one.to, one.args[last])
-		if _, err := goCommand(ctx, b.source, args...); err != nil {
+		if _, err := goCommand(ctx, b.source, slices.Concat(one.args, []string{"-o", *one.to, one.from})...); err != nil {
 			return b, err
 		}
 	}

@@ -37,12 +37,18 @@ one chart, each relative to that of the least work.`,
 					return err
 				}
 			}
+			if o.page != "" {
+				if err := rewrite(o.page, "growth", func(out io.Writer) error { return g.show(out, "markdown") }); err != nil {
+					return err
+				}
+			}
 			return g.show(cmd.OutOrStdout(), o.format)
 		},
 	}
 	cmd.Flags().StringVar(&o.format, "format", "text", "text, json or markdown")
 	cmd.Flags().BoolVar(&o.quick, "quick", false, "measure little, and up to 10 times the work")
 	cmd.Flags().BoolVar(&o.silent, "silent", false, "do not say on standard error what is under way")
+	cmd.Flags().StringVar(&o.page, "write", "", "`page` in whose block to write the table as well, such as docs/performance.md")
 	cmd.Flags().StringVar(&svg, "svg", "", "`file` to draw a chart in")
 	return cmd
 }

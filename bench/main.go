@@ -71,6 +71,11 @@ measured, 2 anything else.`,
 			if err != nil {
 				return err
 			}
+			if o.page != "" {
+				if err := rewrite(o.page, "bench", table.Markdown); err != nil {
+					return err
+				}
+			}
 			return show(table)
 		},
 	}

@@ -19,10 +19,12 @@ type options struct {
 	rounds int
 	only   []string
 	events []string
+	page   string
 }
 
 func (o *options) flags(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&o.format, "format", "text", "text, json or markdown")
+	cmd.Flags().StringVar(&o.page, "write", "", "`page` in whose block to write the table as well, such as docs/performance.md")
 	cmd.Flags().BoolVar(&o.quick, "quick", false, "measure little: to see that everything runs, not how fast it is")
 	cmd.Flags().BoolVar(&o.silent, "silent", false, "do not say on standard error what is under way")
 	cmd.Flags().StringSliceVar(&o.only, "only", nil, "`parts` to measure: "+strings.Join(partNames(), ", ")+" (default all)")

@@ -37,8 +37,8 @@ const (
 // colours differ in lightness too, for those who see them alike; dark are those
 // of dark pages.
 var (
-	colours = []string{"#0b5cad", "#b3261e", "#1b7f3b", "#8a4fbf", "#a15c00", "#00727a", "#c2185b", "#555555", "#6b7a00"}
-	dark    = []string{"#6cb2ff", "#ff8a80", "#7bd88f", "#c9a0ff", "#ffb74d", "#4dd0d9", "#ff80ab", "#bdbdbd", "#d4e157"}
+	colours = []string{"#0b5cad", "#b3261e", "#1b7f3b", "#8a4fbf", "#a15c00", "#00727a", "#c2185b", "#555555", "#6b7a00", "#9aa0a6"}
+	dark    = []string{"#6cb2ff", "#ff8a80", "#7bd88f", "#c9a0ff", "#ffb74d", "#4dd0d9", "#ff80ab", "#bdbdbd", "#d4e157", "#6e7681"}
 	dashes  = []string{"none", "7 4", "2 3", "10 3 2 3"}
 )
 

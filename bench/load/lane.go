@@ -26,9 +26,25 @@ type lane struct {
 	again     int
 }
 
-func open(ctx context.Context, r Run) (*lane, error) {
-	l := &lane{Run: r, answer: make([]byte, 0, 4<<10)}
-	return l, l.dial(ctx)
+type lanes []*lane
+
+// openAll opens the connections of a run. Those that were opened are returned
+// with an error, too.
+func openAll(ctx context.Context, r Run) (all lanes, err error) {
+	for range r.Connections {
+		l := &lane{Run: r, answer: make([]byte, 0, 4<<10)}
+		if err := l.dial(ctx); err != nil {
+			return all, err
+		}
+		all = append(all, l)
+	}
+	return all, nil
+}
+
+func (all lanes) close() {
+	for _, l := range all {
+		l.close()
+	}
 }
 
 func (l *lane) dial(ctx context.Context) (err error) {

@@ -56,12 +56,10 @@ func (r Run) Do(ctx context.Context) (result Result, err error) {
 	if r.Time == 0 && r.Count == 0 {
 		return result, errors.New("load: want a time or a count")
 	}
-	lanes := make([]*lane, r.Connections)
-	for i := range lanes {
-		if lanes[i], err = open(ctx, r); err != nil {
-			return result, err
-		}
-		defer lanes[i].close()
+	lanes, err := openAll(ctx, r)
+	defer lanes.close()
+	if err != nil {
+		return result, err
 	}
 	var next atomic.Int64
 	group, ctx := errgroup.WithContext(ctx)

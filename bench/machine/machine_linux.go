@@ -2,6 +2,7 @@ package machine
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -51,7 +52,7 @@ func (c Cores) Stay() error {
 			if err != nil {
 				return err
 			}
-			if err := pin(id, c.Client); err != nil && !os.IsNotExist(err) && err != unix.ESRCH {
+			if err := pin(id, c.Client); err != nil && !errors.Is(err, unix.ESRCH) { // it has ended
 				return err
 			}
 		}
@@ -103,7 +104,7 @@ func kilobytes(process int, file, name string) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	lines := bufio.NewScanner(f)
 	for lines.Scan() {
 		if rest, ok := strings.CutPrefix(lines.Text(), name); ok {
