@@ -106,7 +106,7 @@ func (t Table) Text(out io.Writer) error {
 
 // Markdown writes the table for a page.
 func (t Table) Markdown(out io.Writer) error {
-	fmt.Fprintf(out, "%s.\n\n", strings.Join(t.heading(), ".\n"))
+	fmt.Fprintf(out, "%s.\n\n", strings.ReplaceAll(strings.Join(t.heading(), ".\n"), "; ", ";\n"))
 	fmt.Fprintf(out, "| %s |\n|%s\n", strings.Join(titles, " | "), strings.Repeat("---|", len(titles)))
 	for _, r := range t.Results {
 		if _, err := fmt.Fprintf(out, "| %s |\n", strings.Join(r.cells(), " | ")); err != nil {
