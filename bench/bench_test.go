@@ -19,7 +19,7 @@ import (
 // TestQuickRun measures little of everything, and looks at what holds on any
 // machine however slow it is.
 func TestQuickRun(t *testing.T) {
-	further.Only(t, "builds the function")
+	further.Only(t, "builds the function, and runs it")
 	var out, errs bytes.Buffer
 	if status := run([]string{"--quick", "--silent", "--format", "json"}, &out, &errs); status != exitDone {
 		t.Fatalf("status %d: %s", status, &errs)
@@ -72,7 +72,7 @@ func TestQuickRun(t *testing.T) {
 
 // TestQuickGrowth draws a chart of little.
 func TestQuickGrowth(t *testing.T) {
-	further.Only(t, "builds the function")
+	further.Only(t, "builds the function, and runs it")
 	var out, errs bytes.Buffer
 	svg := filepath.Join(t.TempDir(), "growth.svg")
 	if status := run([]string{"growth", "--quick", "--silent", "--format", "json", "--svg", svg}, &out, &errs); status != exitDone {

@@ -276,7 +276,7 @@ func TestOneInit(t *testing.T) {
 // What is compiled before main is part of every cold start, whether it is needed
 // or not. The commands start rarely; the packages that only they use are left.
 func TestNothingIsCompiledBeforeMain(t *testing.T) {
-	atDesks := []string{"bench", "cmd", "deploy", "docs", "emulator", "internal/doctor", "internal/letters", "internal/report", "internal/rest", "terraform"}
+	atDesks := []string{"bench", "cmd", "deploy", "docs", "emulator", "internal/doctor", "internal/letters", "internal/report", "internal/rest", "terraform", "torture"}
 	for _, s := range sources(t) {
 		if s.test() || slices.ContainsFunc(atDesks, func(dir string) bool { return isOrIsBelow(s.dir(), dir) }) {
 			continue
