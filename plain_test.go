@@ -61,7 +61,7 @@ func agree(t *testing.T, f *function, h http.Header, body []byte) (isPlain bool)
 	if !ok {
 		return false
 	}
-	r := httptest.NewRequest(http.MethodPost, "/", nil)
+	r := httptest.NewRequest(http.MethodPost, "/", http.NoBody)
 	r.Header = h
 	want := f.openAny(r, body)
 	if want.err != nil {
