@@ -112,13 +112,16 @@ func (f *function) consult(ctx context.Context, i *incident) (past ledger.Past, 
 	if i.Obstacle.Cause != remediate.WouldHelp {
 		return past, nil
 	}
-	questions, ctx := errgroup.WithContext(ctx)
+	questions, asking := errgroup.WithContext(ctx)
 	questions.Go(func() (err error) {
-		past, err = f.recall(ctx, i)
+		past, err = f.recall(asking, i)
 		return err
 	})
-	questions.Go(func() error { return f.check(ctx, i) })
-	return past, questions.Wait()
+	questions.Go(func() error { return f.check(asking, i) })
+	if err := questions.Wait(); err != nil || i.Obstacle.Cause != remediate.AlreadyHeld || past.Begun || past.Ended != "" {
+		return past, err
+	}
+	return f.recall(ctx, i) // another delivery of the event may have granted it between the two answers
 }
 
 // recall asks the ledger, and reads ahead what a grant needs.
@@ -213,6 +216,14 @@ func (f *function) apply(ctx context.Context, i *incident, past ledger.Past) err
 		}
 		f.settled(ctx, i)
 		return errors.Join(err, f.record(ctx, i.record))
+	}
+	if err == nil && !change.Made {
+		if past, err = book.Recall(ctx, i.key, f.now()); err != nil {
+			return err
+		}
+		if past.Joined { // another delivery of the event may have made the change, and be cut off
+			return f.recover(ctx, i)
+		}
 	}
 	return f.end(ctx, i, book)
 }

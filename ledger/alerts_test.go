@@ -40,7 +40,7 @@ func grantIsRemembered(_ *testing.T, w *world) {
 // grant.
 func endWithAGrantStands(_ *testing.T, w *world) {
 	all := w.instances(2)
-	made := Past{Begun: true, Ended: "applied"}
+	made := Past{Begun: true, Joined: true, Ended: "applied"}
 	for _, l := range all {
 		w.granted(l, "a", noon, 1)
 	}
@@ -50,7 +50,7 @@ func endWithAGrantStands(_ *testing.T, w *world) {
 	w.must(all[1].Abandon(w.Context(), "a", noon))
 	w.past(all[0], "a", noon, made)
 	w.must(all[1].End(w.Context(), "a", "recovered", "binding", noon.Add(time.Minute))) // in other words
-	w.past(all[0], "a", noon, Past{Begun: true, Ended: "recovered"})
+	w.past(all[0], "a", noon, Past{Begun: true, Joined: true, Ended: "recovered"})
 	w.remembered(all[0], "binding", noon, Grant{At: noon, Event: "a"})
 	w.tripped(all[1], "b", noon.Add(59*time.Minute), 1, Trip{At: noon.Add(59 * time.Minute)})
 }
@@ -191,7 +191,7 @@ func takeOver(_ *testing.T, w *world) {
 		w.granted(another(), event, noon, 3)
 		w.end(another(), event, "binding", noon)
 		w.remembered(another(), "binding", noon, Grant{At: noon, Event: event})
-		w.past(another(), event, noon, Past{Begun: true, Ended: "applied"})
+		w.past(another(), event, noon, Past{Begun: true, Joined: true, Ended: "applied"})
 		w.claim(another(), event, event, 0, first)
 		w.claim(another(), event, event, 0, Claim{Unsure: true})
 		w.release(another(), event, event, 0)

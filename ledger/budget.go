@@ -86,11 +86,13 @@ type spent struct {
 	Token  string    `json:"token"` // of the call
 	Epoch  int       `json:"epoch"`
 	Shard  int       `json:"shard"`
-	Bucket time.Time `json:"bucket"`         // in which it is counted as open; zero where it never was
-	Made   bool      `json:"made,omitempty"` // never to be given back
+	Bucket time.Time `json:"bucket"`           // in which it is counted as open; zero where it never was
+	Made   bool      `json:"made,omitempty"`   // never to be given back
+	Joined bool      `json:"joined,omitempty"` // another call has begun the event as well
 }
 
-// undoable is the token by which the grant goes back to the budget.
+// undoable is the token by which an end without a grant gives it back to the
+// budget.
 func (s *spent) undoable() string {
 	if s == nil || s.Made {
 		return ""
@@ -104,7 +106,8 @@ func (s *spent) undoable() string {
 // 10 s more. A trip means that there is no grant, now and until [Ledger.Rearm]:
 // all of them were made, or were begun 10 minutes ago and nobody said how that
 // ended. Where some are open, and may come back, the error is a
-// [retry.Transient]. An event that was begun before the trip keeps its grant.
+// [retry.Transient]. An event that was begun before the trip keeps its grant, and
+// is [Past.Joined] from then on.
 // past is what [Ledger.Prepare] returned a moment ago, which saves a load, or
 // zero.
 func (l *Ledger) Begin(ctx context.Context, event string, past Past, now time.Time, perHour int) (Trip, error) {
@@ -127,7 +130,8 @@ func (l *Ledger) Begin(ctx context.Context, event string, past Past, now time.Ti
 
 // Abandon says that it is certain that nothing was written for an event that
 // was begun, and that it will come again. It is not begun any more, and its
-// grant goes back to the budget, unless another delivery has made it.
+// grant goes back to the budget, unless another delivery has made it, or has begun
+// it as well: that one may have written and been cut off since.
 func (l *Ledger) Abandon(ctx context.Context, event string, now time.Time) error {
 	b := beginning{event: named(ofEvent, event), now: plain(now)}
 	var of aim

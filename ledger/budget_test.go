@@ -75,7 +75,9 @@ func redeliverySpendsOnce(_ *testing.T, w *world) {
 			w.granted(l, "a", noon.Add(time.Duration(n)*time.Minute), 2)
 		}
 	}
-	w.past(all[1], "a", noon, Past{Begun: true})
+	w.past(all[1], "a", noon, Past{Begun: true, Joined: true})
+	w.must(all[2].Abandon(w.Context(), "a", noon)) // the others may have written
+	w.past(all[1], "a", noon, Past{Begun: true, Joined: true})
 	w.made(all[0], "b", noon, 2)
 	w.busy(all[0], "c", noon, 2)
 	for n, l := range all {

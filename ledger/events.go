@@ -34,6 +34,7 @@ func writeEvent(d *documents, name string, e event, now time.Time) error {
 // Past is what an earlier delivery made of an event.
 type Past struct {
 	Begun  bool   // a grant was taken out of the budget for it, and not given back
+	Joined bool   // so it was by several calls of [Ledger.Begin], of which it is not known what each came to
 	Ended  string // what [Ledger.End] was told; empty where it was not
 	Untold bool   // a claim of it was due and released, and since then it was neither told nor counted as missed
 	Unsure bool   // a claim of it was due, and it is not known what came of it
@@ -53,7 +54,7 @@ func (l *Ledger) Recall(ctx context.Context, event string, now time.Time) (Past,
 
 func recalled(docs *documents, name string, now time.Time) (Past, error) {
 	e, err := readEvent(docs, name, now)
-	return Past{Begun: e.Grant != nil, Ended: e.Ended, Untold: e.Untold, Unsure: e.Claim != nil && !e.Claim.Told}, err
+	return Past{Begun: e.Grant != nil, Joined: e.Grant != nil && e.Grant.Joined, Ended: e.Ended, Untold: e.Untold, Unsure: e.Claim != nil && !e.Claim.Told}, err
 }
 
 // Prepare is [Ledger.Recall] where [Ledger.Begin] is likely to follow soon: it

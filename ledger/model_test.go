@@ -103,6 +103,7 @@ type budgetModel struct {
 	grants   map[string]modelGrant // of this epoch, by event
 	begun    map[string]bool
 	made     map[string]bool // of those that were begun
+	joined   map[string]bool // of those that were begun: by two calls, of which one may have failed
 	ended    map[string]string
 	bindings map[string]Grant
 	trip     Trip
@@ -166,6 +167,7 @@ func (m *budgetModel) begin(perHour int) {
 	switch {
 	case m.begun[event]:
 		m.same(trip, Trip{})
+		m.joined[event] = m.joined[event] || !m.made[event]
 	case !m.trip.IsZero():
 		m.same(trip, m.trip)
 	case busy:
@@ -176,6 +178,11 @@ func (m *budgetModel) begin(perHour int) {
 		}
 	case trip.IsZero():
 		m.begun[event], m.grants[event] = true, modelGrant{begun: now}
+		past, err := New(m.store.Store).Recall(m.Context(), event, m.now)
+		if err != nil {
+			m.Fatal(err)
+		}
+		m.joined[event] = past.Joined // where an answer was lost
 		if open, made := m.count(now, 0, 0); open+made > perHour {
 			m.Fatalf("%d open and %d made in the hour before %s, want at most %d", open, made, now, perHour)
 		}
@@ -197,12 +204,15 @@ func (m *budgetModel) same(got, want Trip) {
 func (m *budgetModel) abandon() {
 	event := m.event()
 	m.through(func(l *Ledger) error { return l.Abandon(m.Context(), event, m.now) })
-	m.giveBack(event)
+	if !m.joined[event] {
+		m.giveBack(event)
+	}
 }
 
 func (m *budgetModel) giveBack(event string) {
 	if !m.made[event] {
 		delete(m.begun, event)
+		delete(m.joined, event)
 		delete(m.grants, event)
 	}
 }
@@ -277,7 +287,7 @@ func (m *budgetModel) recall() {
 }
 
 func (m *budgetModel) wantPast(event string, past Past) {
-	if past.Begun != m.begun[event] || past.Ended != m.ended[event] || past.Untold {
+	if past.Begun != m.begun[event] || past.Joined != m.joined[event] || past.Ended != m.ended[event] || past.Untold {
 		m.Fatalf("event %s: got %+v, want begun %t, ended %q", event, past, m.begun[event], m.ended[event])
 	}
 }
@@ -300,7 +310,7 @@ func (m *budgetModel) remembered() {
 func TestBudgetModel(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		m := &budgetModel{
-			machine: newMachine(t), prepared: map[string]Past{}, grants: map[string]modelGrant{}, begun: map[string]bool{},
+			machine: newMachine(t), prepared: map[string]Past{}, grants: map[string]modelGrant{}, begun: map[string]bool{}, joined: map[string]bool{},
 			made: map[string]bool{}, ended: map[string]string{}, bindings: map[string]Grant{},
 		}
 		perHour := rapid.IntRange(0, 12).Draw(t, "per hour")

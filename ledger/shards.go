@@ -25,8 +25,11 @@ func (b beginning) names() []string { return append([]string{b.event}, budgetNam
 func (b *beginning) apply(d *documents) (Trip, error) {
 	b.counted = false
 	e, err := readEvent(d, b.event, b.now)
-	if err != nil || e.Grant != nil {
+	if err != nil {
 		return Trip{}, err
+	}
+	if e.Grant != nil {
+		return Trip{}, b.join(d, e)
 	}
 	state, err := readLatch(d)
 	if err != nil || !state.trip().IsZero() {
@@ -57,9 +60,20 @@ func (b *beginning) apply(d *documents) (Trip, error) {
 	return Trip{}, writeEvent(d, b.event, e, b.now)
 }
 
+// join notes that the event was begun by more than one call.
+func (b beginning) join(d *documents, e event) error {
+	if e.Grant.Token == b.token || e.Grant.Joined || e.Grant.Made { // an earlier save of this call took effect, or there is nothing to note
+		return nil
+	}
+	grant := *e.Grant
+	grant.Joined = true
+	e.Grant = &grant
+	return writeEvent(d, b.event, e, b.now)
+}
+
 func (b beginning) undo(d *documents, of *aim) error {
 	e, err := readEvent(d, b.event, b.now)
-	if err != nil || !of.hits(e.Grant.undoable()) {
+	if err != nil || !of.hits(e.Grant.undoable()) || e.Grant.Joined {
 		return err
 	}
 	if err := e.giveBack(d, b.now); err != nil {
