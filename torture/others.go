@@ -94,7 +94,7 @@ func (o *others) work(ctx context.Context, seed uint64) error {
 }
 
 // pauseOfOthers is the longest between two changes of one writer.
-const pauseOfOthers = 40 * time.Millisecond
+const pauseOfOthers = 200 * time.Millisecond
 
 func (o *others) one(ctx context.Context, writer int, chance *rand.Rand) error {
 	ctx = metadata.AppendToOutgoingContext(ctx, "x-goog-request-reason", theirs)

@@ -45,12 +45,15 @@ type project struct{ id, number string }
 
 // The projects. quiet ones are like apps to the policy, and nothing that is to be
 // granted comes from them; so whatever is granted to one is seen to be wrong.
-func app(n int) project     { return project{fmt.Sprintf("app-%03d", n), fmt.Sprintf("1%011d", n)} }
-func quiet(n int) project   { return project{fmt.Sprintf("app-quiet-%02d", n), fmt.Sprintf("2%011d", n)} }
+func app(n int) project { return project{fmt.Sprintf("app-%03d", n), fmt.Sprintf("1%011d", n)} }
+
+func quiet(n int) project { return project{fmt.Sprintf("app-quiet-%02d", n), fmt.Sprintf("2%011d", n)} }
+
 func sandbox(n int) project { return project{fmt.Sprintf("sandbox-%02d", n), fmt.Sprintf("3%011d", n)} }
 func denied(n int) project  { return project{fmt.Sprintf("dev-%02d", n), fmt.Sprintf("4%011d", n)} }
 func vault(n int) project   { return project{fmt.Sprintf("vault-%02d", n), fmt.Sprintf("5%011d", n)} }
-func mirror(n int) project  { return project{fmt.Sprintf("mirror-%02d", n), fmt.Sprintf("6%011d", n)} }
+
+func mirror(n int) project { return project{fmt.Sprintf("mirror-%02d", n), fmt.Sprintf("6%011d", n)} }
 
 var (
 	images    = project{"images", "900000000001"}
