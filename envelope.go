@@ -89,10 +89,8 @@ func (f *function) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "pullfix: want an event by POST", http.StatusMethodNotAllowed)
 		return
 	}
-	ctx, cancel := context.WithTimeout(r.Context(), timeout)
-	defer cancel()
-	err := f.serve(ctx, w, r)
-	f.telemetry.Flush(ctx)
+	err := f.serve(w, r)
+	f.telemetry.Flush(r.Context())
 	if err != nil {
 		http.Error(w, "pullfix: not done, send the event again", http.StatusInternalServerError)
 		return
@@ -100,20 +98,26 @@ func (f *function) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusNoContent)
 }
 
-// serve has the delivery of a request in hand until it is done with.
-func (f *function) serve(ctx context.Context, w http.ResponseWriter, r *http.Request) error {
-	begun := f.telemetry.Now()
+// serve has the delivery of a request in hand until it is done with. Nearly all
+// say nothing of a denial: these need no timer, and no memory that the next one
+// does not use again.
+func (f *function) serve(w http.ResponseWriter, r *http.Request) error {
+	begun, until := f.telemetry.Now(), time.Now().Add(timeout)
 	var d delivery
-	leave, err := f.room.hold(ctx, r.ContentLength)
+	s, _ := scratches.Get().(*scratch)
+	leave, err := f.room.hold(r.Context(), until, r.ContentLength)
 	if err == nil {
 		defer leave()
-		d, err = f.receive(ctx, w, r)
+		d, err = f.receive(w, r, s)
 	}
 	d.origin.Header = r.Header
 	if err == nil && d.boring() {
-		f.telemetry.Uninteresting(ctx, begun, d.origin)
+		f.telemetry.Uninteresting(r.Context(), begun, d.origin)
+		s.leave()
 		return nil
 	}
+	ctx, cancel := context.WithDeadline(r.Context(), until)
+	defer cancel()
 	return f.traced(ctx, begun, d, err)
 }
 
@@ -133,29 +137,25 @@ func (f *function) traced(ctx context.Context, begun time.Time, d delivery, err 
 // receive reads the body and takes the entry out of its envelope. The error is
 // for a body that was cut off on its way; what arrived whole and cannot be read
 // is in the delivery.
-func (f *function) receive(ctx context.Context, w http.ResponseWriter, r *http.Request) (delivery, error) {
-	body, whole, err := readBody(w, r)
-	if err != nil {
+func (f *function) receive(w http.ResponseWriter, r *http.Request, s *scratch) (d delivery, err error) {
+	whole, err := readBody(w, r, &s.body)
+	body := s.body.Bytes()
+	switch {
+	case err != nil:
 		return delivery{}, fmt.Errorf("read the request: %w", err)
-	}
-	if !whole {
+	case !whole:
 		return f.damaged(r, body, fmt.Errorf("entry: more than %d bytes", largestBody)), nil
 	}
-	var d delivery
-	err = f.room.decode(ctx, len(body), func() { d = f.open(r, body) })
+	if d, ok := plain(r.Header, body, s.entry); ok {
+		s.entry = d.entry
+		return d, nil
+	}
+	err = f.room.decode(r.Context(), len(body), func() { d = f.open(r, body) })
 	return d, err
 }
 
-// open takes the entry out of its envelope.
+// open takes the entry out of its envelope, however that is written.
 func (f *function) open(r *http.Request, body []byte) delivery {
-	if d, ok := plain(r.Header, body); ok {
-		return d
-	}
-	return f.openAny(r, body)
-}
-
-// openAny opens an envelope however it is written.
-func (f *function) openAny(r *http.Request, body []byte) delivery {
 	r.Body = io.NopCloser(bytes.NewReader(body))
 	if r.Header.Get("Ce-Id") == "" && !strings.HasPrefix(r.Header.Get("Content-Type"), cloudevents.ApplicationCloudEventsJSON) {
 		return f.unwrap(body, delivery{})
@@ -184,18 +184,17 @@ func (f *function) openAny(r *http.Request, body []byte) delivery {
 
 // readBody reads as much of a body as an event may have. What is more is read
 // and dropped, so that the sender reads the answer.
-func readBody(w http.ResponseWriter, r *http.Request) (body []byte, whole bool, err error) {
+func readBody(w http.ResponseWriter, r *http.Request, b *bytes.Buffer) (whole bool, err error) {
 	if r.ContentLength != 0 { // at the end of the body the server takes the deadline away
 		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyTime))
 	}
-	var b bytes.Buffer
 	b.Grow(int(min(max(r.ContentLength, 0), largestBody)) + bytes.MinRead)
 	_, err = b.ReadFrom(http.MaxBytesReader(w, r.Body, largestBody))
 	tooLarge := (*http.MaxBytesError)(nil)
 	if whole = !errors.As(err, &tooLarge); !whole {
 		_, err = io.Copy(io.Discard, io.LimitReader(r.Body, largestDrain))
 	}
-	return b.Bytes(), whole, err
+	return whole, err
 }
 
 // pushed is the body of a Pub/Sub push request, and the data of the event

@@ -13,12 +13,12 @@ import (
 // all events say nothing of a denial, and to open their envelopes was half of
 // what they cost. What is written in any other way, valid or not, is not plain:
 // then the general readers have it. Where both can read an envelope, they read
-// the same.
-func plain(h http.Header, body []byte) (d delivery, ok bool) {
+// the same. The entry is put into the memory given, where that is large enough.
+func plain(h http.Header, body, into []byte) (d delivery, ok bool) {
 	if d, ok = plainHead(h); !ok {
 		return delivery{}, false
 	}
-	m, ok := plainMessage(body)
+	m, ok := plainMessage(body, into)
 	if !ok {
 		return delivery{}, false
 	}
@@ -90,8 +90,8 @@ type plainPush struct {
 }
 
 // plainMessage reads {"message":{…},"subscription":"…"}.
-func plainMessage(body []byte) (p plainPush, ok bool) {
-	r := plainReader{rest: body}
+func plainMessage(body, into []byte) (p plainPush, ok bool) {
+	r := plainReader{rest: body, into: into}
 	found := false
 	for key := range r.members {
 		switch string(key) {
@@ -112,6 +112,7 @@ func plainMessage(body []byte) (p plainPush, ok bool) {
 // ASCII. Once it has failed, it reads nothing.
 type plainReader struct {
 	rest   []byte
+	into   []byte // for the data
 	failed bool
 }
 
@@ -205,9 +206,8 @@ func (r *plainReader) text() []byte {
 // knows. Only the line breaks that it passes over are in no string of JSON.
 func (r *plainReader) data() []byte {
 	text := r.quoted()
-	entry := make([]byte, base64.StdEncoding.DecodedLen(len(text)))
-	n, err := base64.StdEncoding.Decode(entry, text)
+	entry, err := base64.StdEncoding.AppendDecode(r.into[:0], text)
 	padding := len(text) - len(bytes.TrimRight(text, "="))
-	r.failed = r.failed || err != nil || len(text)%4 != 0 || n != len(entry)-padding
-	return entry[:n]
+	r.failed = r.failed || err != nil || len(text)%4 != 0 || len(entry) != base64.StdEncoding.DecodedLen(len(text))-padding
+	return entry
 }

@@ -45,7 +45,7 @@ func FuzzServeHTTP(f *testing.F) {
 	s := newStage(f, story)
 	before, granted := policyText(s.cloud), map[string]string(nil)
 	f.Fuzz(func(t *testing.T, contentType, id, typ, source string, body []byte) {
-		d, err := s.function.receive(t.Context(), httptest.NewRecorder(), requested(contentType, id, typ, source, body))
+		d, err := s.function.receive(httptest.NewRecorder(), requested(contentType, id, typ, source, body), new(scratch))
 		if err != nil {
 			t.Fatalf("a body that arrived whole is taken for one cut off: %v", err)
 		}
@@ -55,7 +55,7 @@ func FuzzServeHTTP(f *testing.F) {
 		if d.err != nil && d.entry != nil {
 			t.Errorf("both an entry and an error: %q, %v", d.entry, d.err)
 		}
-		again, _ := s.function.receive(t.Context(), httptest.NewRecorder(), requested(contentType, id, typ, source, body))
+		again, _ := s.function.receive(httptest.NewRecorder(), requested(contentType, id, typ, source, body), new(scratch))
 		if d.id != again.id || !bytes.Equal(d.entry, again.entry) {
 			t.Errorf("the same request twice: got %q and %q", d.id, again.id)
 		}

@@ -1,8 +1,11 @@
 package pullfix
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"sync"
+	"time"
 
 	"golang.org/x/sync/semaphore"
 )
@@ -27,14 +30,17 @@ func newRoom() room {
 	return room{held: semaphore.NewWeighted(mostHeld), decoded: semaphore.NewWeighted(mostDecoded)}
 }
 
-// hold waits for the room of a body whose length is announced, or is -1.
-func (r room) hold(ctx context.Context, length int64) (leave func(), err error) {
+// hold waits for the room of a body whose length is announced, or is -1, until a
+// time at the most.
+func (r room) hold(ctx context.Context, until time.Time, length int64) (leave func(), err error) {
 	switch {
 	case length < 0 || length > largestBody:
 		length = largestBody
 	case length <= smallBody:
 		return func() {}, nil
 	}
+	ctx, cancel := context.WithDeadline(ctx, until)
+	defer cancel()
 	if err := r.held.Acquire(ctx, length); err != nil {
 		return nil, fmt.Errorf("wait for other large events: %w", err)
 	}
@@ -50,4 +56,21 @@ func (r room) decode(ctx context.Context, bytes int, do func()) error {
 	defer r.decoded.Release(n)
 	do()
 	return nil
+}
+
+// scratch is the memory that a delivery is read into. Nobody else gets it while
+// anything of the delivery is in use.
+type scratch struct {
+	body  bytes.Buffer
+	entry []byte
+}
+
+var scratches = sync.Pool{New: func() any { return new(scratch) }}
+
+// leave gives the memory to another delivery, unless it is much.
+func (s *scratch) leave() {
+	if s.body.Cap() <= smallBody && cap(s.entry) <= smallBody {
+		s.body.Reset()
+		scratches.Put(s)
+	}
 }

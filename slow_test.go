@@ -134,20 +134,20 @@ func TestRoom(t *testing.T) {
 		defer cancel()
 		var leave []func()
 		for n := range mostHeld / largestBody {
-			end, err := room.hold(soon, []int64{largestBody, 10 * largestBody, -1}[n%3])
+			end, err := room.hold(soon, time.Now().Add(timeout), []int64{largestBody, 10 * largestBody, -1}[n%3])
 			if err != nil {
 				t.Fatalf("large body %d: %v", n, err)
 			}
 			leave = append(leave, end)
 		}
-		if _, err := room.hold(soon, smallBody); err != nil {
+		if _, err := room.hold(soon, time.Now().Add(timeout), smallBody); err != nil {
 			t.Errorf("a small body waits for large ones: %v", err)
 		}
-		if _, err := room.hold(soon, largestBody); !errors.Is(err, context.DeadlineExceeded) {
+		if _, err := room.hold(soon, time.Now().Add(timeout), largestBody); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("got %v, want one more large body to wait", err)
 		}
 		leave[0]()
-		if _, err := room.hold(t.Context(), largestBody); err != nil {
+		if _, err := room.hold(t.Context(), time.Now().Add(timeout), largestBody); err != nil {
 			t.Error(err)
 		}
 	})
