@@ -98,12 +98,13 @@ func TestStorm(t *testing.T) {
 			if applied != projects {
 				t.Errorf("got %d on record as applied, want %d", applied, projects)
 			}
-			told := 0
+			told, unsure := 0, 0
 			for _, s := range stages {
 				told += s.tellings()
+				unsure += strings.Count(s.log.String(), "it is not known whether somebody was told")
 			}
-			if told != projects {
-				t.Errorf("somebody was told %d times, want %d", told, projects)
+			if told > projects || told+unsure < projects { // a machine that is too busy for its deadlines cuts tellings off
+				t.Errorf("somebody was told %d times, and %d times it is not known, want %d in all", told, unsure, projects)
 			}
 			if writes := first.cloud.Calls()["SetIamPolicy"]; instances == 1 && writes > mostWrites {
 				t.Errorf("got %d writes for %d grants, want at most %d", writes, projects, mostWrites)

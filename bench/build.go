@@ -13,8 +13,8 @@ import (
 
 // binaries are the paths of what is measured.
 type binaries struct {
-	function, nothing, profiled, pullfix, rules string
-	source                                      string // folder of the module
+	function, nothing, floor, profiled, pullfix, rules string
+	source                                             string // folder of the module
 }
 
 // build builds all into a folder, with the flags of the buildpack: none.
@@ -33,6 +33,7 @@ func build(ctx context.Context, dir string) (b binaries, err error) {
 	}{
 		{&b.function, "function", "./bench/function", []string{"build"}},
 		{&b.nothing, "nothing", "./bench/nothing", []string{"build"}},
+		{&b.floor, "floor", "./bench/floor", []string{"build"}},
 		{&b.profiled, "profiled", "./bench/profiled", []string{"build"}},
 		{&b.pullfix, "pullfix", "./cmd/pullfix", []string{"build"}},
 		{&b.rules, "rules.test", "./rules", []string{"test", "-c"}},

@@ -27,7 +27,7 @@ func (b *bench) starts(ctx context.Context) error {
 		for _, one := range []struct {
 			of, binary, target string
 			env                []string
-		}{{table.Nothing, b.built.nothing, "nothing", nil}, {table.Function, b.built.function, "pullfix", env}} {
+		}{{table.Nothing, b.built.nothing, "nothing", nil}, {table.Floor, b.built.floor, "floor", nil}, {table.Function, b.built.function, "pullfix", env}} {
 			s, err := b.startServer(ctx, one.binary, one.target, one.env...)
 			if err != nil {
 				return err
@@ -52,7 +52,7 @@ func (b *bench) starts(ctx context.Context) error {
 
 // sizes measures the binaries.
 func (b *bench) sizes(context.Context) error {
-	for of, path := range map[string]string{table.Nothing: b.built.nothing, table.Function: b.built.function} {
+	for of, path := range map[string]string{table.Nothing: b.built.nothing, table.Floor: b.built.floor, table.Function: b.built.function} {
 		info, err := os.Stat(path)
 		if err != nil {
 			return err

@@ -29,6 +29,7 @@ type group struct {
 func groups() []group {
 	return []group{
 		{start: (*bench).startNothing, subjects: []subject{{of: table.Nothing, kind: event.Success}}},
+		{start: (*bench).startFloor, subjects: []subject{{of: table.Floor, kind: event.Success}}},
 		{start: (*bench).startAlone, subjects: []subject{
 			{of: table.Boring, kind: event.Success},
 			{of: table.Read, kind: event.Read},
@@ -83,6 +84,10 @@ func (b *bench) subjects(ctx context.Context, wanted func(of string) bool) (all 
 
 func (b *bench) startNothing(ctx context.Context, _ *group) (*server, error) {
 	return b.startServer(ctx, b.built.nothing, "nothing")
+}
+
+func (b *bench) startFloor(ctx context.Context, _ *group) (*server, error) {
+	return b.startServer(ctx, b.built.floor, "floor")
 }
 
 // startAlone starts a function in observe mode that calls nobody.

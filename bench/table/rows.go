@@ -74,6 +74,7 @@ const (
 // What is measured.
 const (
 	Nothing     = "function that does nothing"
+	Floor       = "what pullfix cannot be without"
 	Boring      = "uninteresting event"
 	Read        = "event read whole, no denial"
 	Decided     = "denial decided in observe mode"
@@ -104,6 +105,7 @@ var RuleCounts = []int{10, 100, 1_000, 10_000, 100_000}
 func Rows() []Row {
 	rows := slices.Concat(
 		event(Nothing, Target{}, Target{}, "reads the body and answers; all ratios are to it, in the same round"),
+		event(Floor, Target{}, Target{}, "an uninteresting event is unmarshalled, and its entry, with encoding/json; nothing else is done"),
 		event(Boring, Target{AtLeast: 0.9, Ratio: true}, Target{AtMost: 3, Ratio: true}, "an entry that says nothing of a denial"),
 		event(Read, Target{}, Target{}, "an entry that may be a denial by its bytes, and is none when it is read"),
 		event(Decided, Target{AtLeast: 0.6, Ratio: true}, Target{AtMost: 3, Ratio: true}, "read, planned, decided (a rule ignores it) and recorded in a file; no call is made"),
@@ -118,12 +120,15 @@ func Rows() []Row {
 			{Of: Generator, Measure: Busy, Unit: "%", Note: "while the function that does nothing is measured: under 100 % it is not the limit"},
 			{Of: Nothing, Measure: Busy, Unit: "%", Note: "at the same time"},
 			{Of: Nothing, Measure: Start, Unit: "ms"},
+			{Of: Floor, Measure: Start, Unit: "ms", Note: "of a function that links the Google clients"},
 			{Of: Function, Measure: Start, Unit: "ms", Target: Target{AtMost: 1.6, Ratio: true}, Note: "from exec to the answer to its first event, an uninteresting one"},
 			{Of: Nothing, Measure: Idle, Unit: "MiB"},
+			{Of: Floor, Measure: Idle, Unit: "MiB"},
 			{Of: Function, Measure: Idle, Unit: "MiB", Target: Target{AtMost: 25}, Note: "after the first answer"},
 			{Of: Function, Measure: Shared, Unit: "MiB", Note: "pages that several processes have are shared out"},
 			{Of: Function, Measure: Peak, Unit: "MiB", Note: "after the storm at once"},
 			{Of: Nothing, Measure: Size, Unit: "MiB"},
+			{Of: Floor, Measure: Size, Unit: "MiB"},
 			{Of: Function, Measure: Size, Unit: "MiB"},
 			{Of: Grant0, Measure: Calls, Unit: "calls", Note: "to all services, of one grant"},
 		},
