@@ -36,6 +36,14 @@ func (w *warnings) list() []string {
 	return slices.Clone(w.all)
 }
 
+// without returns what was warned of but for what the traces of another test, which
+// has ended, failed with: OpenTelemetry has one handler of errors for a process.
+func (w *warnings) without(url string) []string {
+	return slices.DeleteFunc(w.list(), func(s string) bool {
+		return strings.HasPrefix(s, "telemetry is not whole: traces") && !strings.Contains(s, url)
+	})
+}
+
 // open reads the variables also as the exporters do, which ask the process.
 func open(t *testing.T, env map[string]string) (*Telemetry, *warnings, error) {
 	t.Helper()
@@ -154,7 +162,7 @@ func TestSent(t *testing.T) {
 					}
 				}
 			}
-			if got := w.list(); len(got) > 0 {
+			if got := w.without(collector.URL); len(got) > 0 {
 				t.Errorf("warned: %q", got)
 			}
 		})
@@ -284,7 +292,7 @@ func TestCollectorRefuses(t *testing.T) {
 			if err := tel.Close(soon); err == nil {
 				t.Error("closed without an error, and nothing was sent")
 			}
-			got := slices.DeleteFunc(w.list(), func(s string) bool { return strings.HasPrefix(s, "telemetry is not whole: traces") }) // of another test
+			got := w.without(url)
 			if len(got) != 1 || !strings.HasPrefix(got[0], "telemetry is not sent: ") || strings.Contains(got[0], "hunter2") {
 				t.Errorf("warned %q, want once, without the header", got)
 			}
