@@ -1,11 +1,15 @@
 package pullfix
 
 import (
+	"context"
 	"net/http"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"google.golang.org/grpc/codes"
+	grpcstatus "google.golang.org/grpc/status"
 
 	"github.com/pullfix/pullfix/emulator"
 )
@@ -16,12 +20,13 @@ import (
 // What it records must be that the event led to the change, and somebody be told.
 func TestTwoDeliveriesAtOnce(t *testing.T) {
 	for _, test := range []struct {
-		name  string
-		until string // the call of the second delivery that waits for the change
-		done  bool   // until it is carried out, or until it arrives
+		name   string
+		until  string // the call of the second delivery that waits for the change
+		answer error  // of that call; nil for the real one
 	}{
-		{"the second one finds the member before it begins", "GetIamPolicy", false},
-		{"the second one finds the member when it is about to write", "SetIamPolicy", false},
+		{"the second one finds the member before it begins", "GetIamPolicy", nil},
+		{"the second one finds the member when it is about to write", "SetIamPolicy", nil},
+		{"the second one may not write", "SetIamPolicy", grpcstatus.Error(codes.PermissionDenied, "no")},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -32,7 +37,7 @@ func TestTwoDeliveriesAtOnce(t *testing.T) {
 			waits, changed, over := make(chan struct{}), make(chan struct{}), make(chan struct{})
 			var mu sync.Mutex
 			reached, written := false, false
-			first.cloud.Watch(func(c emulator.Call) {
+			first.cloud.Spoil(func(_ context.Context, c emulator.Call) error {
 				mu.Lock()
 				holds := c.Method == test.until && !reached && !c.Done
 				reached = reached || holds
@@ -43,10 +48,12 @@ func TestTwoDeliveriesAtOnce(t *testing.T) {
 				case holds:
 					close(waits)
 					<-changed
+					return test.answer
 				case cut:
 					close(changed)
 					<-over // the answer never comes: so the delivery is as good as dead
 				}
+				return nil
 			})
 			defer close(over)
 			answered := make(chan int, 1)
@@ -57,9 +64,9 @@ func TestTwoDeliveriesAtOnce(t *testing.T) {
 				_, _ = first.request(t, headers, body)
 			}()
 			select {
-			case status := <-answered:
-				if status != http.StatusNoContent {
-					t.Fatalf("got status %d; log:\n%s", status, second.log)
+			case code := <-answered:
+				if code != http.StatusNoContent {
+					t.Fatalf("got status %d; log:\n%s", code, second.log)
 				}
 			case <-time.After(patience):
 				t.Fatal("the second delivery is not answered")
