@@ -3,6 +3,7 @@ package world
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/url"
 	"strings"
 	"time"
@@ -21,11 +22,12 @@ type entry struct {
 }
 
 func (e entry) json(when moment) []byte {
-	e.payload["@type"] = "type.googleapis.com/google.cloud.audit.AuditLog"
+	payload := maps.Clone(e.payload) // two deliveries may be made at once
+	payload["@type"] = "type.googleapis.com/google.cloud.audit.AuditLog"
 	text, err := json.Marshal(object{
 		"insertId": e.id, "logName": e.log, "severity": "ERROR",
 		"timestamp": when.at.UTC().Format(time.RFC3339Nano), "receiveTimestamp": when.received.UTC().Format(time.RFC3339Nano),
-		"resource": object{"type": e.kind, "labels": e.labels}, "protoPayload": e.payload,
+		"resource": object{"type": e.kind, "labels": e.labels}, "protoPayload": payload,
 	})
 	if err != nil {
 		panic(err) // what is made of texts is always JSON
