@@ -130,8 +130,11 @@ func (w *world) holds(t *testing.T, want map[string]line) {
 // once, and nothing stays behind in the process.
 func TestEveryEventIsAnswered(t *testing.T) {
 	count := 500
-	if further.Wanted() {
+	switch {
+	case further.All():
 		count = 20_000
+	case further.Wanted():
+		count = 4_000
 	}
 	for _, atOnce := range []int{deployed, 10 * deployed} {
 		t.Run(fmt.Sprint(atOnce, " at once"), func(t *testing.T) {
