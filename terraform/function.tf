@@ -8,7 +8,7 @@ locals {
   packages = [
     ".", "audit", "iam", "ledger", "notify", "notify/email", "notify/slack", "parse", "remediate", "rules",
     "internal/brief", "internal/brief/samples", "internal/channels", "internal/combine", "internal/lazy", "internal/retry",
-    "internal/ruling", "internal/settings",
+    "internal/ruling", "internal/settings", "internal/telemetry",
   ]
   files = toset(concat(["go.mod", "go.sum", "notify/email/mail.html", "notify/email/mail.txt"], flatten([
     for p in local.packages : [
