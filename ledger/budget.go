@@ -166,8 +166,6 @@ func (l *Ledger) Pause(ctx context.Context, why string, now time.Time) (Trip, er
 	return trip, nil
 }
 
-// pause saves every shard, so that who takes a grant out of one meanwhile has to
-// look again.
 func pause(d *documents, why string, now time.Time) (Trip, error) {
 	state, err := readLatch(d)
 	if err != nil || !state.trip().IsZero() {
@@ -177,13 +175,8 @@ func pause(d *documents, why string, now time.Time) (Trip, error) {
 	if err != nil {
 		return Trip{}, err
 	}
-	for k := range c.shards {
-		if err := c.save(d, k); err != nil {
-			return Trip{}, err
-		}
-	}
 	state.Tripped, state.Paused = now, why
-	return state.trip(), writeLatch(d, state)
+	return state.trip(), c.stop(d, state)
 }
 
 // Rearm lifts a trip, so that grants work again at once with a full budget. It

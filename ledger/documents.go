@@ -3,6 +3,7 @@ package ledger
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -18,9 +19,10 @@ type documents struct {
 }
 
 func newDocuments(loaded []Document) *documents {
-	d := &documents{byName: make(map[string]*Document, len(loaded))}
-	for n := range loaded {
-		d.byName[loaded[n].Name] = &loaded[n]
+	docs := slices.Clone(loaded) // what was read ahead may be used again
+	d := &documents{byName: make(map[string]*Document, len(docs))}
+	for n := range docs {
+		d.byName[docs[n].Name] = &docs[n]
 	}
 	return d
 }

@@ -124,6 +124,9 @@ func TestPauseMeanwhile(t *testing.T) {
 	trip, err := l.Begin(t.Context(), "ahead", past, noon, 20)
 	w.must(err)
 	w.want("begun after a load ahead", trip, paused)
+	trip, err = l.Begin(t.Context(), "ahead", past, noon, 20)
+	w.must(err)
+	w.want("begun after the same load ahead", trip, paused)
 
 	lifted, err := l.Rearm(t.Context(), noon)
 	w.must(err)
@@ -133,6 +136,20 @@ func TestPauseMeanwhile(t *testing.T) {
 	pause(l)
 	w.granted(l, "b", noon, 20) // which was begun before
 	w.tripped(l, "c", noon, 20, paused)
+}
+
+// A pause in the moment of a grant would save every shard as it is already.
+func TestPauseThatChangesNoCount(t *testing.T) {
+	w := &world{t, NewMemory()}
+	l := w.instance()
+	w.granted(l, "a", noon, 20)
+	past, err := l.Prepare(t.Context(), "b", noon)
+	w.must(err)
+	paused, err := w.instance().Pause(t.Context(), "a migration", noon)
+	w.must(err)
+	trip, err := l.Begin(t.Context(), "b", past, noon, 20)
+	w.must(err)
+	w.want("begun after a load ahead", trip, paused)
 }
 
 // Nobody is sent away for what a load ahead found.

@@ -45,10 +45,7 @@ func (b *beginning) apply(d *documents) (Trip, error) {
 	switch {
 	case made >= b.perHour:
 		state.Tripped, state.By = b.now, b.event
-		if err := c.saveAll(d, b.perHour); err != nil {
-			return Trip{}, err
-		}
-		return state.trip(), writeLatch(d, state)
+		return state.trip(), c.stop(d, state)
 	case made+open >= b.perHour:
 		return Trip{}, &retry.Transient{Err: fmt.Errorf(
 			"budget of %d grants an hour: %d were made, and acts in progress have the rest", b.perHour, made)}
@@ -111,6 +108,9 @@ type shard struct {
 	Epoch int   `json:"epoch"`
 	Open  tally `json:"open"` // by when they were begun
 	Made  tally `json:"made"` // by when that was said
+	// Stopped is that the latch was set in this epoch. A save that changes
+	// nothing leaves a document its version; this one is always a change.
+	Stopped bool `json:"stopped,omitempty"`
 }
 
 // openLife is how long a grant counts that stays open: an hour from when it is
@@ -250,6 +250,18 @@ func (c counts) saveAll(d *documents, perHour int) error {
 		}
 	}
 	return nil
+}
+
+// stop sets the latch, and changes every shard, so that who takes a grant out of
+// one meanwhile has to look again.
+func (c counts) stop(d *documents, l latch) error {
+	for k := range c.shards {
+		c.shards[k].Stopped = true
+		if err := c.save(d, k); err != nil {
+			return err
+		}
+	}
+	return writeLatch(d, l)
 }
 
 func (c counts) save(d *documents, k int) error {

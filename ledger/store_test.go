@@ -160,7 +160,7 @@ func TestFirestoreDocuments(t *testing.T) {
 			t.Errorf("%s: expires is %v", name, expires)
 		}
 	}
-	w.want("collections", collections, map[string]int{"pullfix-events": 2, "pullfix-problems": 2, "pullfix-grants": 1, "pullfix-budget": 2})
+	w.want("collections", collections, map[string]int{"pullfix-events": 2, "pullfix-problems": 2, "pullfix-grants": 1, "pullfix-budget": 1 + shards})
 }
 
 func TestFirestoreCodes(t *testing.T) {
