@@ -29,26 +29,29 @@ func (f *function) look(ctx context.Context, i *incident) error {
 		defer unlock()
 	}
 	past, err := f.consult(ctx, i)
+	i.contested = i.contested || past.Begun
 	switch {
 	case err != nil:
 		return err
 	case past.Ended != "":
 		return f.finish(ctx, i, past.Ended)
-	case past.Begun && i.Grant.HeldIn(i.Obstacle.Seen):
+	case past.Begun && i.Grant.MadeIn(i.Obstacle.Seen):
 		return f.recover(ctx, i)
+	case past.Begun && i.Obstacle.Seen == nil && !i.stale:
+		return errors.New("an act was begun, and the policy cannot be read to see what came of it")
+	case i.permitted():
+		return f.apply(ctx, i, past)
+	case past.Joined(i.by):
+		return errors.New("another delivery of the event has begun to act, and nobody knows yet what comes of that")
 	case i.stale:
 		return f.abandon(ctx, i)
-	case past.Begun && i.Obstacle.Seen == nil:
-		return errors.New("an act was begun, and the policy cannot be read to see what came of it")
 	case i.Decision.Verdict != rules.Grant:
 	case i.Obstacle.Cause == remediate.AlreadyHeld:
 		i.record.Outcome = audit.OutcomeAlreadyHeld
 	case i.Obstacle.Cause != remediate.WouldHelp && !i.lifted():
 		i.refuse()
-	case i.Decision.Mode == rules.Observe:
-		i.record.Outcome = audit.OutcomeObserved
 	default:
-		return f.apply(ctx, i, past)
+		i.record.Outcome = audit.OutcomeObserved
 	}
 	return f.conclude(ctx, i)
 }
@@ -70,6 +73,7 @@ func (f *function) late(ctx context.Context, i *incident) error {
 	if err := f.lateTold(ctx, i, book); err != nil {
 		return err
 	}
+	i.contested = !i.old(f.now().Add(-timeout), f.Policy.Limits().MaxEventAge) // who came in time may be at work
 	i.expire(f.now(), f.Policy.Limits().MaxEventAge)
 	return f.conclude(ctx, i)
 }
@@ -95,21 +99,20 @@ func (f *function) lateTold(ctx context.Context, i *incident, book *ledger.Ledge
 // abandon ends an act that was begun and is too late by now. Where it is seen to
 // have come to nothing, its grant goes back to the budget.
 func (f *function) abandon(ctx context.Context, i *incident) error {
-	book, err := f.ledger(ctx)
-	if err == nil && i.Obstacle.Seen != nil {
-		err = book.Abandon(ctx, i.key, f.now())
-	}
-	if err != nil {
-		return err
-	}
+	i.contested = i.Obstacle.Seen != nil
 	i.expire(f.now(), f.Policy.Limits().MaxEventAge)
 	return f.conclude(ctx, i)
 }
 
 // consult asks side by side what the ledger knows of the event and what live
-// state says, unless something speaks against the grant already.
+// state says. Where something speaks against the grant already, live state is not
+// asked, and the ledger only of what another delivery may have seen otherwise.
 func (f *function) consult(ctx context.Context, i *incident) (past ledger.Past, err error) {
-	if i.Obstacle.Cause != remediate.WouldHelp {
+	switch {
+	case i.Obstacle.Cause == remediate.WouldHelp:
+	case i.contested:
+		return f.recall(ctx, i)
+	default:
 		return past, nil
 	}
 	questions, asking := errgroup.WithContext(ctx)
@@ -132,11 +135,10 @@ func (f *function) recall(ctx context.Context, i *incident) (past ledger.Past, e
 	if err != nil {
 		return past, err
 	}
-	recall := book.Recall
-	if i.Decision.Verdict == rules.Grant && i.Decision.Mode == rules.Enforce {
-		recall = book.Prepare
+	if i.enforced() {
+		return book.Prepare(ctx, i.key, i.by, f.now())
 	}
-	return recall(ctx, i.key, f.now())
+	return book.Recall(ctx, i.key, f.now())
 }
 
 // check asks live state. An alert does not wait for what cannot be read now.
@@ -164,25 +166,25 @@ func (f *function) check(ctx context.Context, i *incident) (err error) {
 
 // since tells how long ago pullfix made the grant that does not help yet.
 func (f *function) since(ctx context.Context, i *incident) error {
-	made, err := f.made(ctx, i)
+	book, err := f.ledger(ctx)
+	if err != nil {
+		return err
+	}
+	made, err := book.Remembered(ctx, i.by.Binding, f.now())
 	if err == nil && !made.At.IsZero() {
 		i.Obstacle.Why = remediate.Since(i.Grant, f.now().Sub(made.At))
 	}
 	return err
 }
 
-// made is the grant of the same binding that pullfix made lately.
-func (f *function) made(ctx context.Context, i *incident) (ledger.Grant, error) {
-	book, err := f.ledger(ctx)
-	if err != nil {
-		return ledger.Grant{}, err
-	}
-	return book.Remembered(ctx, i.Plan.Binding.String(), f.now())
-}
-
-// actTime is what an act may take from the intent to the result, within the
-// timeout of an event.
-const actTime = 45 * time.Second
+const (
+	// actTime is what an act may take until the policy is changed, within the
+	// timeout of an event.
+	actTime = 45 * time.Second
+	// arrivalTime is how long what was sent may take to be carried out when its
+	// sender waits no more, and how far the clocks of instances may be apart.
+	arrivalTime = 15 * time.Second
+)
 
 // apply takes a grant out of the budget, records the intent, adds the member,
 // and records the result. Without the record there is no act. An act that has
@@ -197,22 +199,27 @@ func (f *function) apply(ctx context.Context, i *incident, past ledger.Past) err
 	if err != nil {
 		return err
 	}
-	trip, err := f.reserve(ctx, i, book, past)
-	if err != nil {
+	acting, stop := context.WithTimeout(ctx, actTime)
+	defer stop()
+	i.by.Until = f.now().Add(actTime + arrivalTime)
+	start, err := f.reserve(acting, i, book, past)
+	switch {
+	case err != nil:
 		return err
+	case start.Ended != "":
+		return f.finish(ctx, i, start.Ended)
+	case !start.Trip.IsZero():
+		i.stopped(start.Trip, f.Policy.Limits().GrantsPerHour)
+		return errors.Join(f.conclude(ctx, i), f.tellTrip(ctx, start.Trip))
 	}
-	if !trip.IsZero() {
-		i.stopped(trip, f.Policy.Limits().GrantsPerHour)
-		return errors.Join(f.conclude(ctx, i), f.tellTrip(ctx, trip))
+	if err := f.record(acting, i.intend()); err != nil {
+		return errors.Join(err, book.Abandon(ctx, i.key, i.by, f.now()))
 	}
-	if err := f.record(ctx, i.intend()); err != nil {
-		return errors.Join(err, book.Abandon(ctx, i.key, f.now()))
-	}
-	change, err := f.grant(ctx, i)
+	change, err := f.grant(acting, i)
 	i.applied(change, err)
 	if transient := (*retry.Transient)(nil); errors.As(err, &transient) {
 		if !change.Unsure {
-			err = errors.Join(err, book.Abandon(ctx, i.key, f.now()))
+			err = errors.Join(err, book.Abandon(ctx, i.key, i.by, f.now()))
 		}
 		f.settled(ctx, i)
 		return errors.Join(err, f.record(ctx, i.record))
@@ -221,7 +228,7 @@ func (f *function) apply(ctx context.Context, i *incident, past ledger.Past) err
 		if past, err = book.Recall(ctx, i.key, f.now()); err != nil {
 			return err
 		}
-		if past.Joined { // another delivery of the event may have made the change, and be cut off
+		if past.Joined(i.by) { // that delivery may have made the change, and be cut off
 			return f.recover(ctx, i)
 		}
 	}
@@ -229,10 +236,10 @@ func (f *function) apply(ctx context.Context, i *incident, past ledger.Past) err
 }
 
 // reserve takes a grant out of the budget.
-func (f *function) reserve(ctx context.Context, i *incident, book *ledger.Ledger, past ledger.Past) (trip ledger.Trip, err error) {
+func (f *function) reserve(ctx context.Context, i *incident, book *ledger.Ledger, past ledger.Past) (start ledger.Start, err error) {
 	ctx, step := f.telemetry.Step(ctx, telemetry.Reserve)
 	defer step.End(ctx, &err)
-	return book.Begin(ctx, i.key, past, f.now(), f.Policy.Limits().GrantsPerHour)
+	return book.Begin(ctx, i.key, i.by, past, f.now(), f.Policy.Limits().GrantsPerHour)
 }
 
 // grant adds the member.
@@ -243,16 +250,11 @@ func (f *function) grant(ctx context.Context, i *incident) (change remediate.Cha
 }
 
 // recover finishes what an earlier delivery of the event began and was cut off
-// in. The intent is recorded once more, because that is not certain either. What
-// another event is known to have granted meanwhile is not taken for its own.
+// in. The intent is recorded once more, because that is not certain either.
 func (f *function) recover(ctx context.Context, i *incident) error {
 	ctx, cancel := outlive(ctx)
 	defer cancel()
 	book, err := f.ledger(ctx)
-	if err != nil {
-		return err
-	}
-	made, err := f.made(ctx, i)
 	if err != nil {
 		return err
 	}
@@ -261,11 +263,7 @@ func (f *function) recover(ctx context.Context, i *incident) error {
 	if err := f.record(ctx, intent); err != nil {
 		return err
 	}
-	if made.Event != "" && made.Event != i.key {
-		i.applied(remediate.Change{}, nil)
-	} else {
-		i.recovered()
-	}
+	i.recovered()
 	return f.end(ctx, i, book)
 }
 
@@ -279,37 +277,68 @@ func outlive(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithDeadline(context.WithoutCancel(ctx), deadline)
 }
 
-// end remembers how an act ended before it is recorded. When the record or the
-// message fails, the event comes again and goes on from there: what was done is
-// not done twice, and not taken for something that was there before.
-func (f *function) end(ctx context.Context, i *incident, book *ledger.Ledger) error {
-	ended, err := i.record.Line()
+// conclude records a decision that changes nothing, tells about it, and only then
+// ends the event where that is contested: until then it may come again, and be
+// decided otherwise. There is no end while another delivery may change something.
+func (f *function) conclude(ctx context.Context, i *incident) error {
+	i.settle()
+	if err := f.done(ctx, i); err != nil || !i.contested {
+		return err
+	}
+	book, err := f.ledger(ctx)
 	if err != nil {
 		return err
 	}
-	made := ""
-	if i.record.Outcome == audit.OutcomeApplied {
-		made = i.Plan.Binding.String()
-	}
-	if err := book.End(ctx, i.key, string(ended), made, f.now()); err != nil {
+	stands, err := f.ends(ctx, i, book)
+	if err != nil || stands == "" {
 		return err
 	}
-	return f.finish(ctx, i, string(ended))
+	return f.finish(ctx, i, stands)
 }
 
+// end remembers how an act ended before it is recorded. When the record or the
+// message fails, the event comes again and goes on from there: what was done is
+// not done twice, and not taken for something that was there before. What another
+// event has granted is not taken for this one's.
+func (f *function) end(ctx context.Context, i *incident, book *ledger.Ledger) error {
+	stands, err := f.ends(ctx, i, book)
+	if errors.Is(err, ledger.ErrTaken) {
+		i.applied(remediate.Change{}, nil)
+		stands, err = f.ends(ctx, i, book)
+	}
+	switch {
+	case err != nil:
+		return err
+	case stands != "":
+		return f.finish(ctx, i, stands)
+	}
+	return f.done(ctx, i)
+}
+
+// ends notes the end of the event. It returns how another delivery has ended it,
+// where that stands.
+func (f *function) ends(ctx context.Context, i *incident, book *ledger.Ledger) (stands string, err error) {
+	ended, err := i.record.Line()
+	if err != nil {
+		return "", err
+	}
+	stands, err = book.End(ctx, i.key, i.by, string(ended), i.made, f.now())
+	if stands == string(ended) {
+		stands = ""
+	}
+	return stands, err
+}
+
+// finish goes on where a delivery of the event has ended it.
 func (f *function) finish(ctx context.Context, i *incident, ended string) error {
 	if err := i.resume(ended); err != nil {
 		return err
 	}
-	if err := f.record(ctx, i.record); err != nil {
-		return err
-	}
-	return f.tell(ctx, i)
+	return f.done(ctx, i)
 }
 
-// conclude records a decision that changes nothing, and tells about it.
-func (f *function) conclude(ctx context.Context, i *incident) error {
-	i.settle()
+// done records how the event ended, and tells about it.
+func (f *function) done(ctx context.Context, i *incident) error {
 	if err := f.record(ctx, i.record); err != nil {
 		return err
 	}

@@ -15,6 +15,7 @@ package pullfix
 
 import (
 	"context"
+	"crypto/rand"
 	_ "embed"
 	"errors"
 	"fmt"
@@ -25,8 +26,10 @@ import (
 
 	"github.com/GoogleCloudPlatform/functions-framework-go/functions"
 
+	"github.com/pullfix/pullfix/iam"
 	"github.com/pullfix/pullfix/internal/settings"
 	"github.com/pullfix/pullfix/internal/telemetry"
+	"github.com/pullfix/pullfix/ledger"
 	"github.com/pullfix/pullfix/rules"
 )
 
@@ -107,6 +110,7 @@ func (f *function) remedy(ctx context.Context, i *incident) (err error) {
 	}
 	defer unlock()
 	now := f.now()
+	i.by = ledger.Delivery{ID: rand.Text(), Since: now}
 	if i.old(now, f.Policy.Limits().MaxEventAge) {
 		if err := f.late(ctx, i); err != nil || !i.stale {
 			return err
@@ -116,6 +120,10 @@ func (f *function) remedy(ctx context.Context, i *incident) (err error) {
 		return err
 	}
 	f.decide(ctx, i, now)
+	if i.Plan.Binding != (iam.Binding{}) {
+		i.by.Binding = i.Plan.Binding.String()
+	}
+	i.contest()
 	if i.Decision.Verdict == rules.Ignore {
 		i.unignore()
 		return f.conclude(ctx, i)

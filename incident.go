@@ -29,18 +29,23 @@ type incident struct {
 	ruling.Ruling
 	asked    ruling.Facts
 	record   audit.Record
-	key      string      // of the event and the finding as the entry has them, the same in every delivery
-	insertID string      // of the entry, "" where it has none
-	sentence string      // the decision's reason
-	dated    time.Time   // of the entry
-	audited  bool        // the entry is of an audit log
-	nameless []string    // projects that the entry has by number, and whose id could not be read
-	homeless bool        // rules ask what holds the project that deploys, and that could not be read
-	unplaced string      // the log of an entry of which it is not known whether it is that of the project accessed
-	stale    bool        // the entry is too old to begin anything
-	unsure   atomic.Bool // somebody else was to tell of it, and it is not known what came of that
-	self     iam.Principal
-	span     telemetry.Span
+	key      string    // of the event and the finding as the entry has them, the same in every delivery
+	insertID string    // of the entry, "" where it has none
+	sentence string    // the decision's reason
+	dated    time.Time // of the entry
+	audited  bool      // the entry is of an audit log
+	nameless []string  // projects that the entry has by number, and whose id could not be read
+	homeless bool      // rules ask what holds the project that deploys, and that could not be read
+	unplaced string    // the log of an entry of which it is not known whether it is that of the project accessed
+	stale    bool      // the entry is too old to begin anything
+	by       ledger.Delivery
+	made     ledger.Made // what became of the change
+	// contested is that another delivery of the event may see live state otherwise,
+	// or be at work, so that the ledger has to say how the event ends.
+	contested bool
+	unsure    atomic.Bool // somebody else was to tell of it, and it is not known what came of that
+	self      iam.Principal
+	span      telemetry.Span
 }
 
 func newIncident(policy *rules.Policy, self iam.Principal, d delivery, event parse.Event, finding parse.Finding) *incident {
@@ -156,6 +161,11 @@ func (i *incident) expire(now time.Time, maxAge time.Duration) {
 		now.Sub(i.dated).Round(time.Second), maxAge)}
 }
 
+// contest finds whether the decision hangs on more than the entry and the policy.
+func (i *incident) contest() {
+	i.contested = i.stale || i.enforced() || i.nameless != nil || i.homeless || i.unplaced != ""
+}
+
 // doubt finds what speaks against a grant in the entry itself, and in what could
 // not be found out about the names in it.
 func (i *incident) doubt(now time.Time) {
@@ -191,6 +201,16 @@ func (i *incident) lifted() bool {
 		(!numbered || number == i.Finding.Number)
 }
 
+// permitted reports whether the grant may be made now.
+func (i *incident) permitted() bool {
+	return !i.stale && i.enforced() && (i.Obstacle.Cause == remediate.WouldHelp || i.lifted())
+}
+
+// enforced reports whether a rule allows the grant, and not only to be observed.
+func (i *incident) enforced() bool {
+	return i.Decision.Verdict == rules.Grant && i.Decision.Mode == rules.Enforce
+}
+
 // settle puts what was found into the record.
 func (i *incident) settle() {
 	i.record.Cause = string(i.Obstacle.Cause)
@@ -216,7 +236,8 @@ func (i *incident) stopped(trip ledger.Trip, perHour int) {
 // intend makes the record that goes before the act.
 func (i *incident) intend() audit.Record {
 	r := i.record
-	r.Phase, r.Cause = audit.PhaseIntent, ""
+	r.Phase, r.Cause, r.Reason = audit.PhaseIntent, "", i.sentence
+	r.Outcome, r.Error, r.EtagAfter = "", "", "" // what an attempt came to
 	if seen := i.Obstacle.Seen; seen != nil {
 		r.EtagBefore = base64.StdEncoding.EncodeToString(seen.GetEtag())
 	}
@@ -225,13 +246,16 @@ func (i *incident) intend() audit.Record {
 
 // applied notes how the grant ended.
 func (i *incident) applied(change remediate.Change, err error) {
-	i.record.Phase = audit.PhaseResult
+	i.record.Phase, i.made = audit.PhaseResult, ledger.Nothing
 	i.record.EtagBefore, i.record.EtagAfter = change.EtagBefore, change.EtagAfter
 	var transient *retry.Transient
 	var refused *remediate.RefusedError
 	switch {
 	case err == nil && change.Made:
-		i.record.Outcome = audit.OutcomeApplied
+		i.record.Outcome, i.made = audit.OutcomeApplied, ledger.Granted
+		if change.Found {
+			i.made = ledger.Found
+		}
 		if !i.lifted() {
 			i.Obstacle = remediate.Answer{}
 		}
@@ -256,7 +280,7 @@ func (i *incident) applied(change remediate.Change, err error) {
 // delivery of the event had begun with: it was cut off before it could say so.
 func (i *incident) recovered() {
 	i.record.Verdict = rules.Grant.String()
-	i.applied(remediate.Change{Made: true}, nil)
+	i.applied(remediate.Change{Made: true, Found: true}, nil)
 	i.Obstacle = remediate.Answer{Cause: brief.Recovered, Why: "an earlier delivery of the event made the change, and was cut off before its result was recorded"}
 	i.settle()
 }

@@ -67,7 +67,7 @@ func channelAdmitsOverInstances(_ *testing.T, w *world) {
 // A flood is read by many at once, and they do not get into each other's way.
 func TestWhatIsOnlyRead(t *testing.T) {
 	store := &lossy{Store: NewMemory()}
-	w := &world{t, store}
+	w := newWorld(t, store)
 	l := w.instance()
 	w.admit(l, "a", 0, 1, true)
 	w.claim(l, "p", "a", 0, first)
@@ -89,7 +89,7 @@ func TestWhatIsOnlyRead(t *testing.T) {
 func TestAdmissionWhoseAnswerIsLost(t *testing.T) {
 	for _, code := range []codes.Code{codes.Aborted, codes.Internal} {
 		store := &lossy{Store: NewMemory(), from: 1, times: 1, after: true, err: status.Error(code, "fault")}
-		w := &world{t, store}
+		w := newWorld(t, store)
 		l := impatient(store)
 		if ok, err := l.Admit(t.Context(), "channel", "a", noon, 1, window); ok != (err == nil) {
 			t.Errorf("%s: got %t, %v, want an admission or an error", code, ok, err)

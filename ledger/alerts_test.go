@@ -15,7 +15,7 @@ func eventIsRemembered(_ *testing.T, w *world) {
 	w.granted(all[0], "a", noon, 20)
 	line := `{"outcome":"applied","reason":"<ä>"}` + "\n"
 	for range 2 {
-		w.must(all[0].End(w.Context(), "a", line, "binding", noon))
+		w.on("binding").endsAs(all[0], "a", line, Granted, noon, line)
 	}
 	w.past(all[1], "a", noon.Add(eventMemory-time.Second), Past{Begun: true, Ended: line})
 	w.past(all[1], "a", noon.Add(eventMemory), Past{})
@@ -40,19 +40,71 @@ func grantIsRemembered(_ *testing.T, w *world) {
 // grant.
 func endWithAGrantStands(_ *testing.T, w *world) {
 	all := w.instances(2)
-	made := Past{Begun: true, Joined: true, Ended: "applied"}
-	for _, l := range all {
-		w.granted(l, "a", noon, 1)
-	}
+	made, other := Past{Begun: true, Ended: "applied"}, w.as("other")
+	w.granted(all[0], "a", noon, 1)
+	other.granted(all[1], "a", noon, 1)
 	w.end(all[0], "a", "binding", noon)
-	w.end(all[1], "a", "", noon)
+	other.endsAs(all[1], "a", "refused", Nothing, noon, "applied")
+	other.abandon(all[1], "a", noon)
+	other.on("binding").endsAs(all[1], "a", "recovered", Granted, noon.Add(time.Minute), "applied")
 	w.past(all[0], "a", noon, made)
-	w.must(all[1].Abandon(w.Context(), "a", noon))
-	w.past(all[0], "a", noon, made)
-	w.must(all[1].End(w.Context(), "a", "recovered", "binding", noon.Add(time.Minute))) // in other words
-	w.past(all[0], "a", noon, Past{Begun: true, Joined: true, Ended: "recovered"})
 	w.remembered(all[0], "binding", noon, Grant{At: noon, Event: "a"})
 	w.tripped(all[1], "b", noon.Add(59*time.Minute), 1, Trip{At: noon.Add(59 * time.Minute)})
+}
+
+// Of two deliveries at once the one that has changed nothing does not speak for
+// the other, until that one can change nothing any more.
+func endWaits(_ *testing.T, w *world) {
+	all, other := w.instances(2), w.as("other")
+	w.granted(all[0], "a", noon, 1)
+	for _, begins := range []bool{false, true} {
+		if begins {
+			other.granted(all[1], "a", noon, 1)
+		}
+		for range 2 {
+			other.endsAs(all[1], "a", "refused", Nothing, noon.Add(actTime-time.Second), "")
+		}
+		w.past(all[0], "a", noon, Past{Begun: true})
+	}
+	w.busy(all[1], "b", noon, 1)
+	other.endsAs(all[1], "a", "refused", Nothing, noon.Add(actTime), "refused")
+	w.past(all[0], "a", noon, Past{Ended: "refused"})
+	w.endsAs(all[0], "a", "held", Nothing, noon, "refused")
+	w.granted(all[0], "b", noon, 1)
+
+	// What the other one has said that it left is not waited for.
+	other.granted(all[1], "b", noon, 1)
+	w.abandon(all[0], "b", noon)
+	other.end(all[1], "b", "", noon)
+	w.granted(all[0], "c", noon, 1)
+}
+
+// Two events may lead to the same binding, and one of them be cut off. It does not
+// claim what it finds while the other one may be the one that makes it, nor after
+// that one has.
+func foundIsOfOne(_ *testing.T, w *world) {
+	all, w := w.instances(2), w.on("binding")
+	w.granted(all[0], "a", noon, 20)
+	w.granted(all[1], "b", noon, 20)
+	w.endsAs(all[0], "a", "found", Found, noon.Add(actTime-time.Second), "")
+	w.end(all[1], "b", "binding", noon)
+	w.taken(all[0], "a", noon)
+	w.past(all[0], "a", noon, Past{Begun: true})
+	w.end(all[0], "a", "", noon)
+	w.remembered(all[0], "binding", noon, Grant{At: noon, Event: "b"})
+
+	// What another one made before it was begun, somebody has taken away.
+	later := noon.Add(time.Minute)
+	w.granted(all[0], "c", later, 20)
+	w.endsAs(all[0], "c", "found", Found, later, "found")
+	w.remembered(all[0], "binding", later, Grant{At: later, Event: "c"})
+
+	// One that is cut off for good is not waited for.
+	later = later.Add(time.Minute)
+	w.granted(all[0], "d", later, 20)
+	w.granted(all[1], "e", later, 20)
+	w.endsAs(all[1], "e", "found", Found, later.Add(actTime), "found")
+	w.taken(all[0], "d", later.Add(actTime))
 }
 
 func claimIsDueOnce(_ *testing.T, w *world) {
@@ -110,7 +162,7 @@ func untoldIsKnown(_ *testing.T, w *world) {
 		w.release(all[0], "p", "a", 0)
 		w.past(all[1], "a", noon, untold)
 	}
-	ahead, err := all[1].Prepare(w.Context(), "a", noon)
+	ahead, err := all[1].Prepare(w.Context(), "a", one(noon), noon)
 	w.must(err)
 	w.want("prepared", ahead, untold)
 	w.claim(all[1], "p", "a", 0, first)
@@ -188,10 +240,10 @@ func takeOver(_ *testing.T, w *world) {
 		event := fmt.Sprint("event-", n)
 		w.granted(another(), event, noon, 3)
 		w.past(another(), event, noon, Past{Begun: true})
-		w.granted(another(), event, noon, 3)
-		w.end(another(), event, "binding", noon)
+		w.as("another").granted(another(), event, noon, 3)
+		w.as("another").end(another(), event, "binding", noon)
 		w.remembered(another(), "binding", noon, Grant{At: noon, Event: event})
-		w.past(another(), event, noon, Past{Begun: true, Joined: true, Ended: "applied"})
+		w.past(another(), event, noon, Past{Begun: true, Ended: "applied"})
 		w.claim(another(), event, event, 0, first)
 		w.claim(another(), event, event, 0, Claim{Unsure: true})
 		w.release(another(), event, event, 0)

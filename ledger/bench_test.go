@@ -23,7 +23,7 @@ func BenchmarkBegin(b *testing.B) {
 	cloud, address := emulatortest.Start(b, "")
 	l := New(database(b, address, 1))
 	for n := range b.N {
-		if _, err := l.Begin(b.Context(), fmt.Sprint(n), Past{}, noon, 1<<30); err != nil {
+		if _, err := l.Begin(b.Context(), fmt.Sprint(n), one(noon).on(fmt.Sprint(n)), Past{}, noon, 1<<30); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -36,11 +36,11 @@ func BenchmarkPreparedBegin(b *testing.B) {
 	cloud, address := emulatortest.Start(b, "")
 	l := New(database(b, address, 1))
 	for n := range b.N {
-		past, err := l.Prepare(b.Context(), fmt.Sprint(n), noon)
+		past, err := l.Prepare(b.Context(), fmt.Sprint(n), one(noon).on(fmt.Sprint(n)), noon)
 		if err != nil {
 			b.Fatal(err)
 		}
-		if _, err := l.Begin(b.Context(), fmt.Sprint(n), past, noon, 1<<30); err != nil {
+		if _, err := l.Begin(b.Context(), fmt.Sprint(n), one(noon).on(fmt.Sprint(n)), past, noon, 1<<30); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -52,18 +52,18 @@ func BenchmarkEnd(b *testing.B) {
 	cloud, address := emulatortest.Start(b, "")
 	l := New(database(b, address, 1))
 	for n := range b.N {
-		if _, err := l.Begin(b.Context(), fmt.Sprint(n), Past{}, noon, 1<<30); err != nil {
+		if _, err := l.Begin(b.Context(), fmt.Sprint(n), one(noon).on(fmt.Sprint(n)), Past{}, noon, 1<<30); err != nil {
 			b.Fatal(err)
 		}
 	}
 	before := cloud.Calls()
 	b.ResetTimer()
 	for n := range b.N {
-		made := ""
+		made := Nothing
 		if n%2 == 0 {
-			made = fmt.Sprint(n)
+			made = Granted
 		}
-		if err := l.End(b.Context(), fmt.Sprint(n), "how", made, noon); err != nil {
+		if _, err := l.End(b.Context(), fmt.Sprint(n), one(noon).on(fmt.Sprint(n)), "how", made, noon); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -148,7 +148,7 @@ func BenchmarkMemory(b *testing.B) {
 	l := New(NewMemory())
 	for n := range b.N {
 		event := fmt.Sprint(n)
-		if _, err := l.Begin(b.Context(), event, Past{}, noon, 1<<30); err != nil {
+		if _, err := l.Begin(b.Context(), event, one(noon), Past{}, noon, 1<<30); err != nil {
 			b.Fatal(err)
 		}
 		if _, err := l.Claim(b.Context(), "p", event, noon, every); err != nil {

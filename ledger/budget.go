@@ -83,61 +83,69 @@ func writeLatch(d *documents, l latch) error { return write(d, latchName, l, tim
 
 // spent is the grant that an event took out of the budget.
 type spent struct {
-	Token  string    `json:"token"` // of the call
 	Epoch  int       `json:"epoch"`
 	Shard  int       `json:"shard"`
-	Bucket time.Time `json:"bucket"`           // in which it is counted as open; zero where it never was
-	Made   bool      `json:"made,omitempty"`   // never to be given back
-	Joined bool      `json:"joined,omitempty"` // another call has begun the event as well
+	Bucket time.Time `json:"bucket"`         // in which it is counted as open; zero where it never was
+	Made   bool      `json:"made,omitempty"` // never to be given back
+	// Acts are the deliveries that have begun the event, and until when each may
+	// act. One that has said what came of it is not among them.
+	Acts map[string]time.Time `json:"acts,omitempty"`
 }
 
-// undoable is the token by which an end without a grant gives it back to the
-// budget.
-func (s *spent) undoable() string {
-	if s == nil || s.Made {
-		return ""
+// others returns until when deliveries other than this one may have acted since
+// it looks, zero where none may.
+func (s *spent) others(by Delivery) (until time.Time) {
+	if s == nil {
+		return until
 	}
-	return s.Token
+	for id, end := range s.Acts {
+		if id != by.ID && end.After(by.Since) && end.After(until) {
+			until = end
+		}
+	}
+	return until
 }
 
-// Begin takes one grant out of the budget and notes that the event was begun,
-// both or neither, and once however often it is called. No more than perHour are
-// open or made within 60 minutes over all instances, to be safe counted as up to
-// 10 s more. A trip means that there is no grant, now and until [Ledger.Rearm]:
-// all of them were made, or were begun 10 minutes ago and nobody said how that
-// ended. Where some are open, and may come back, the error is a
-// [retry.Transient]. An event that was begun before the trip keeps its grant, and
-// is [Past.Joined] from then on.
+// Start is what came of a beginning. The zero Start is that there is a grant.
+type Start struct {
+	Trip  Trip   // that stops all grants
+	Ended string // how another delivery has ended the event meanwhile
+}
+
+// Begin takes one grant out of the budget and notes that the delivery has begun
+// the event, both or neither, and the grant once for all deliveries. No more than
+// perHour are open or made within 60 minutes over all instances, to be safe
+// counted as up to 10 s more. A trip means that there is no grant, now and until
+// [Ledger.Rearm]: all of them were made, or were begun 10 minutes ago and nobody
+// said how that ended. Where some are open, and may come back, the error is a
+// [retry.Transient]. An event that was begun before the trip keeps its grant.
 // past is what [Ledger.Prepare] returned a moment ago, which saves a load, or
 // zero.
-func (l *Ledger) Begin(ctx context.Context, event string, past Past, now time.Time, perHour int) (Trip, error) {
+func (l *Ledger) Begin(ctx context.Context, event string, by Delivery, past Past, now time.Time, perHour int) (Start, error) {
 	b := beginning{
-		event: named(ofEvent, event), token: rand.Text(), now: plain(now), perHour: max(perHour, 0), shard: l.shard,
+		event: named(ofEvent, event), by: by.plain(), now: plain(now), perHour: max(perHour, 0), shard: l.shard,
 	}
-	var trip Trip
-	o := l.do(ctx, ofBudget, change{names: b.names(), now: now, ahead: past.ahead, apply: func(d *documents) (err error) {
-		trip, err = b.apply(d)
+	var start Start
+	o := l.do(ctx, ofBudget, change{names: b.by.names(b.event), now: now, ahead: past.ahead, apply: func(d *documents) (err error) {
+		start, err = b.apply(d)
 		return err
 	}})
 	if b.counted && l.left != nil {
 		l.left(b.left)
 	}
 	if o.err != nil {
-		return Trip{}, o.err
+		return Start{}, o.err
 	}
-	return trip, nil
+	return start, nil
 }
 
-// Abandon says that it is certain that nothing was written for an event that
-// was begun, and that it will come again. It is not begun any more, and its
-// grant goes back to the budget, unless another delivery has made it, or has begun
-// it as well: that one may have written and been cut off since.
-func (l *Ledger) Abandon(ctx context.Context, event string, now time.Time) error {
-	b := beginning{event: named(ofEvent, event), now: plain(now)}
-	var of aim
-	return l.do(ctx, ofBudget, change{names: b.names(), now: now, apply: func(d *documents) error {
-		return b.undo(d, &of)
-	}}).err
+// Abandon says that it is certain that the delivery has written nothing for an
+// event that it has begun, and that the event will come again. Unless another
+// delivery may be at work, the event is not begun any more, and its grant goes
+// back to the budget.
+func (l *Ledger) Abandon(ctx context.Context, event string, by Delivery, now time.Time) error {
+	b := beginning{event: named(ofEvent, event), by: by.plain(), now: plain(now)}
+	return l.do(ctx, ofBudget, change{names: b.by.names(b.event), now: now, apply: b.undo}).err
 }
 
 // Tripped returns the trip that stops all grants now, zero where there is none.

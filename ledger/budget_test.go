@@ -17,12 +17,12 @@ func budgetIsExact(_ *testing.T, w *world) {
 		granted, trips := 0, map[Trip]int{}
 		w.atOnce(all, 15, func(l *Ledger, event string, n int) {
 			event, now := fmt.Sprint(event, epoch), began.Add(time.Duration(n)*time.Second)
-			trip, err := l.Begin(w.Context(), event, Past{}, now, perHour)
+			start, err := l.Begin(w.Context(), event, one(now), Past{}, now, perHour)
 			for n := 0; isBusy(err) && n < 10000; n++ { // it comes again
 				time.Sleep(time.Millisecond)
-				trip, err = l.Begin(w.Context(), event, Past{}, now, perHour)
+				start, err = l.Begin(w.Context(), event, one(now), Past{}, now, perHour)
 			}
-			if err == nil && trip.IsZero() {
+			if err == nil && start.Trip.IsZero() {
 				w.end(l, event, "binding", now)
 			}
 			mu.Lock()
@@ -30,10 +30,10 @@ func budgetIsExact(_ *testing.T, w *world) {
 			switch {
 			case err != nil:
 				w.Error(err)
-			case trip.IsZero():
+			case start.Trip.IsZero():
 				granted++
 			default:
-				trips[trip]++
+				trips[start.Trip]++
 			}
 		})
 		w.want("grants", granted, perHour)
@@ -72,20 +72,21 @@ func redeliverySpendsOnce(_ *testing.T, w *world) {
 	all := w.instances(3)
 	for range 3 {
 		for n, l := range all {
-			w.granted(l, "a", noon.Add(time.Duration(n)*time.Minute), 2)
+			w.as(fmt.Sprint(n)).granted(l, "a", noon.Add(time.Duration(n)*time.Minute), 2)
 		}
 	}
-	w.past(all[1], "a", noon, Past{Begun: true, Joined: true})
-	w.must(all[2].Abandon(w.Context(), "a", noon)) // the others may have written
-	w.past(all[1], "a", noon, Past{Begun: true, Joined: true})
+	w.past(all[1], "a", noon, Past{Begun: true})
+	w.as("2").abandon(all[2], "a", noon) // the others may have written
+	w.past(all[1], "a", noon, Past{Begun: true})
 	w.made(all[0], "b", noon, 2)
 	w.busy(all[0], "c", noon, 2)
 	for n, l := range all {
-		w.end(l, "a", "binding", noon.Add(time.Duration(n)*time.Minute))
+		w.as(fmt.Sprint(n)).end(l, "a", "binding", noon.Add(time.Duration(n)*time.Minute))
 	}
 	w.tripped(all[0], "c", noon, 2, Trip{At: noon})
-	w.granted(all[2], "a", noon, 2) // it has its grant
-	w.granted(all[2], "b", noon, 2)
+	for _, event := range []string{"a", "b"} {
+		w.want("begun again", w.begin(all[2], event, noon, 2), Start{Ended: "applied"})
+	}
 	w.past(all[2], "c", noon, Past{})
 }
 
@@ -93,9 +94,9 @@ func abandonGivesBack(_ *testing.T, w *world) {
 	all := w.instances(2)
 	w.granted(all[0], "a", noon, 1)
 	for range 2 {
-		w.must(all[1].Abandon(w.Context(), "a", noon.Add(time.Minute)))
+		w.abandon(all[1], "a", noon.Add(time.Minute))
 	}
-	w.must(all[1].Abandon(w.Context(), "never begun", noon))
+	w.abandon(all[1], "never begun", noon)
 	w.past(all[0], "a", noon, Past{})
 	w.granted(all[1], "b", noon.Add(time.Minute), 1)
 	w.busy(all[0], "a", noon.Add(time.Minute), 1)
@@ -104,7 +105,7 @@ func abandonGivesBack(_ *testing.T, w *world) {
 	_, err := all[0].Rearm(w.Context(), trip.At)
 	w.must(err)
 	w.made(all[0], "c", trip.At, 1)
-	w.must(all[0].Abandon(w.Context(), "b", trip.At)) // it was of the epoch before
+	w.abandon(all[0], "b", trip.At) // it was of the epoch before
 	w.past(all[0], "b", noon, Past{})
 	w.tripped(all[0], "d", trip.At, 1, Trip{At: trip.At, Epoch: 1})
 
@@ -118,7 +119,7 @@ func abandonGivesBack(_ *testing.T, w *world) {
 	_, err = all[0].Rearm(w.Context(), at)
 	w.must(err)
 	w.granted(all[0], "h", at, 1)
-	w.must(all[1].Abandon(w.Context(), "e", at))
+	w.abandon(all[1], "e", at)
 	w.busy(all[1], "i", at, 1)
 }
 
@@ -150,19 +151,19 @@ func actsInProgress(_ *testing.T, w *world) {
 		past := Past{}
 		var err error
 		if n%2 == 0 {
-			past, err = l.Prepare(w.Context(), event, noon)
+			past, err = l.Prepare(w.Context(), event, one(noon), noon)
 		}
-		var trip Trip
+		var start Start
 		if err == nil {
-			trip, err = l.Begin(w.Context(), event, past, noon, perHour)
+			start, err = l.Begin(w.Context(), event, one(noon), past, noon, perHour)
 		}
 		mu.Lock()
 		defer mu.Unlock()
 		switch {
-		case err == nil && trip.IsZero():
+		case err == nil && start.Trip.IsZero():
 			began[event] = l
 		case !isBusy(err):
-			w.Errorf("event %s: got %+v, %v", event, trip, err)
+			w.Errorf("event %s: got %+v, %v", event, start, err)
 		}
 	})
 	w.want("acts in progress", len(began), perHour)
@@ -199,7 +200,7 @@ func actsThatDied(_ *testing.T, w *world) {
 	late := at.Add(openTime + time.Minute)
 	w.end(all[1], "e", "", late)
 	w.made(all[1], "g", late, 2)
-	w.must(all[1].Abandon(w.Context(), "f", late))
+	w.abandon(all[1], "f", late)
 	w.made(all[1], "h", late, 2)
 	w.end(all[0], "d", "", late) // long out of the count
 	w.tripped(all[0], "i", late, 2, Trip{At: late, Epoch: 1})
@@ -207,11 +208,9 @@ func actsThatDied(_ *testing.T, w *world) {
 
 func madeInAnyCase(_ *testing.T, w *world) {
 	all := w.instances(2)
-	// A delivery gives back what another of the same event is at work with.
-	for _, l := range all {
-		w.granted(l, "a", noon, 1)
-	}
-	w.end(all[0], "a", "", noon)
+	// A delivery gives back what another one took, which goes on for too long.
+	w.granted(all[0], "a", noon, 1)
+	w.as("another").end(all[1], "a", "", noon.Add(actTime))
 	w.granted(all[0], "b", noon, 1)
 	w.end(all[0], "a", "binding", noon) // and finds another act in its place
 	w.past(all[0], "a", noon, Past{Begun: true, Ended: "applied"})
@@ -250,14 +249,14 @@ func budgetIsMadeSmaller(_ *testing.T, w *world) {
 	granted := []string{}
 	at := noon.Add(31 * time.Minute)
 	w.atOnce(all[1:4], 1, func(l *Ledger, event string, _ int) {
-		trip, err := l.Begin(w.Context(), event, Past{}, at, 6)
+		start, err := l.Begin(w.Context(), event, one(at), Past{}, at, 6)
 		mu.Lock()
 		defer mu.Unlock()
 		switch {
-		case err == nil && trip.IsZero():
+		case err == nil && start.Trip.IsZero():
 			granted = append(granted, event)
 		case !isBusy(err):
-			w.Errorf("event %s: got %+v, %v", event, trip, err)
+			w.Errorf("event %s: got %+v, %v", event, start, err)
 		}
 	})
 	w.want("grants", len(granted), 1)
@@ -320,7 +319,7 @@ func TestQuotas(t *testing.T) {
 
 // What no budget needs is not kept.
 func TestShardsAreBounded(t *testing.T) {
-	w := &world{t, NewMemory()}
+	w := newWorld(t, NewMemory())
 	l := w.instance()
 	for n := range 400 {
 		event, now := fmt.Sprint(n), noon.Add(time.Duration(n)*time.Minute)
@@ -342,21 +341,21 @@ func TestLeft(t *testing.T) {
 	var told []int
 	l := NewWatched(NewMemory(), Watch{Left: func(grants int) { told = append(told, grants) }})
 	for _, event := range []string{"a", "b", "b", "c"} {
-		if _, err := l.Begin(t.Context(), event, Past{}, noon, 2); err != nil && !isBusy(err) {
+		if _, err := l.Begin(t.Context(), event, one(noon), Past{}, noon, 2); err != nil && !isBusy(err) {
 			t.Fatal(err)
 		}
 		if event == "a" {
-			if err := l.End(t.Context(), event, "applied", "binding", noon); err != nil {
+			if _, err := l.End(t.Context(), event, one(noon).on("binding"), "applied", Granted, noon); err != nil {
 				t.Fatal(err)
 			}
 		}
 	}
-	if err := l.End(t.Context(), "b", "applied", "other binding", noon); err != nil {
+	if _, err := l.End(t.Context(), "b", one(noon).on("other binding"), "applied", Granted, noon); err != nil {
 		t.Fatal(err)
 	}
 	for range 2 {
-		if trip, err := l.Begin(t.Context(), "d", Past{}, noon, 2); err != nil || trip.IsZero() {
-			t.Fatalf("got %v, %v, want a trip", trip, err)
+		if start, err := l.Begin(t.Context(), "d", one(noon), Past{}, noon, 2); err != nil || start.Trip.IsZero() {
+			t.Fatalf("got %v, %v, want a trip", start, err)
 		}
 	}
 	if want := []int{1, 0, 0, 0, 0}; !slices.Equal(told, want) {

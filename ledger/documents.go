@@ -16,6 +16,7 @@ func (d Document) expired(now time.Time) bool { return !d.Expires.IsZero() && !n
 type documents struct {
 	byName  map[string]*Document
 	changed []string
+	before  []Document // of each change, what was in its place
 }
 
 func newDocuments(loaded []Document) *documents {
@@ -47,9 +48,17 @@ func write[T any](d *documents, name string, v T, expires time.Time) error {
 		return fmt.Errorf("document %s: %w", name, err)
 	}
 	doc := d.byName[name]
+	d.before, d.changed = append(d.before, *doc), append(d.changed, name)
 	doc.Data, doc.Expires = data, expires
-	d.changed = append(d.changed, name)
 	return nil
+}
+
+// undo takes back what was written after the first so many writes.
+func (d *documents) undo(writes int) {
+	for n := len(d.before) - 1; n >= writes; n-- {
+		*d.byName[d.changed[n]] = d.before[n]
+	}
+	d.before, d.changed = d.before[:writes], d.changed[:writes]
 }
 
 // toSave returns the documents that were written, each once.

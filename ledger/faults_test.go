@@ -93,38 +93,40 @@ var (
 // deliver handles an event as function.go does. Of every five one writes
 // nothing, first for a reason that passes, and in the end for good. The first
 // message about one fails.
-func (o *outage) deliver(n int) error {
+func (o *outage) deliver(n, tries int) error {
 	ctx, l := o.Context(), o.ledger
 	event, now := fmt.Sprint("event-", n), noon.Add(time.Duration(n)*time.Minute)
+	looks := now.Add(time.Duration(tries) * actTime) // the earlier tries are over by then
+	by := Delivery{fmt.Sprint(tries), "binding of " + event, looks, looks.Add(actTime)}
 	past, err := l.Recall(ctx, event, now)
 	if err != nil {
 		return err
 	}
 	if past.Ended == "" {
-		if err := o.act(n, event, now); err != nil {
+		if err := o.act(n, event, by, now); err != nil {
 			return err
 		}
 	}
 	return o.tell(n, event, now)
 }
 
-func (o *outage) act(n int, event string, now time.Time) error {
+func (o *outage) act(n int, event string, by Delivery, now time.Time) error {
 	ctx, l := o.Context(), o.ledger
-	trip, err := l.Begin(ctx, event, Past{}, now, 3)
+	how, made := "refused", Nothing
+	start, err := l.Begin(ctx, event, by, Past{}, now, 3)
 	switch {
 	case err != nil:
 		return err
-	case !trip.IsZero():
-		o.trip = trip
-		return l.End(ctx, event, "tripped", "", now)
+	case !start.Trip.IsZero():
+		o.trip, how = start.Trip, "tripped"
 	case n%5 == 1 && !o.abandoned:
 		o.abandoned = true
-		return errors.Join(errWriting, l.Abandon(ctx, event, now))
-	case n%5 == 1:
-		return l.End(ctx, event, "refused", "", now)
+		return errors.Join(errWriting, l.Abandon(ctx, event, by, now))
+	case n%5 != 1:
+		o.writes[event], how, made = true, "applied", Granted
 	}
-	o.writes[event] = true
-	return l.End(ctx, event, "applied", "binding of "+event, now)
+	_, err = l.End(ctx, event, by, how, made, now)
+	return err
 }
 
 func (o *outage) tell(n int, event string, now time.Time) error {
@@ -157,7 +159,7 @@ func (o *outage) tell(n int, event string, now time.Time) error {
 func (o *outage) run() {
 	for n := range 6 {
 		for tries := 0; ; tries++ {
-			if err := o.deliver(n); err == nil {
+			if err := o.deliver(n, tries); err == nil {
 				break
 			} else if tries > 5 {
 				o.Fatalf("event %d: %v", n, err)
@@ -173,7 +175,7 @@ func (o *outage) run() {
 
 // check holds what must be so whatever failed, and whenever.
 func (o *outage) check(store Store) {
-	w := &world{o.T, store}
+	w := newWorld(o.T, store)
 	d := newDocuments(w.load(budgetNames...))
 	state, err := readLatch(d)
 	w.must(err)
@@ -263,9 +265,9 @@ func TestStoreIsDown(t *testing.T) {
 	l := impatient(store)
 	for name, call := range map[string]func() error{
 		"recall":     func() error { _, err := l.Recall(ctx, "a", noon); return err },
-		"begin":      func() error { _, err := l.Begin(ctx, "a", Past{}, noon, 20); return err },
-		"abandon":    func() error { return l.Abandon(ctx, "a", noon) },
-		"end":        func() error { return l.End(ctx, "a", "applied", "binding", noon) },
+		"begin":      func() error { _, err := l.Begin(ctx, "a", one(noon), Past{}, noon, 20); return err },
+		"abandon":    func() error { return l.Abandon(ctx, "a", one(noon), noon) },
+		"end":        func() error { _, err := l.End(ctx, "a", one(noon).on("binding"), "applied", Granted, noon); return err },
 		"tripped":    func() error { _, err := l.Tripped(ctx); return err },
 		"rearm":      func() error { _, err := l.Rearm(ctx, noon); return err },
 		"remembered": func() error { _, err := l.Remembered(ctx, "a", noon); return err },
@@ -285,11 +287,11 @@ func TestStoreIsDown(t *testing.T) {
 }
 
 func TestDocumentThatCannotBeRead(t *testing.T) {
-	w := &world{t, NewMemory()}
+	w := newWorld(t, NewMemory())
 	broken := named(ofEvent, "broken")
 	w.must(w.store.Save(t.Context(), []Document{{Name: broken, Data: []byte("[]")}}, noon))
 	l := w.instance()
-	if _, err := l.Begin(t.Context(), "broken", Past{}, noon, 20); err == nil || errors.As(err, new(*retry.Transient)) {
+	if _, err := l.Begin(t.Context(), "broken", one(noon), Past{}, noon, 20); err == nil || errors.As(err, new(*retry.Transient)) {
 		t.Errorf("got %v, want an error of its own", err)
 	}
 	w.granted(l, "a", noon, 20)
@@ -297,7 +299,7 @@ func TestDocumentThatCannotBeRead(t *testing.T) {
 	// Nothing is saved of a change that fails in part.
 	binding := named(ofGrant, "binding")
 	w.must(w.store.Save(t.Context(), []Document{{Name: binding, Data: []byte("[]")}}, noon))
-	if err := l.End(t.Context(), "a", "applied", "binding", noon); err == nil || errors.As(err, new(*retry.Transient)) {
+	if _, err := l.End(t.Context(), "a", one(noon).on("binding"), "applied", Granted, noon); err == nil || errors.As(err, new(*retry.Transient)) {
 		t.Errorf("got %v, want an error of its own", err)
 	}
 	w.past(l, "a", noon, Past{Begun: true})
@@ -331,7 +333,7 @@ func TestContextEnds(t *testing.T) {
 }
 
 func contextEnds(t *testing.T, order []string, after time.Duration) {
-	w := &world{t, slow{NewMemory()}}
+	w := newWorld(t, slow{NewMemory()})
 	l := w.instance()
 	ctx, cancel := context.WithTimeout(t.Context(), after)
 	defer cancel()
@@ -370,7 +372,7 @@ func TestStoreHangs(t *testing.T) {
 		var wg sync.WaitGroup
 		for n := range 1000 {
 			wg.Go(func() {
-				if err := l.Abandon(t.Context(), fmt.Sprint(n), noon); status.Code(err) != codes.DeadlineExceeded {
+				if err := l.Abandon(t.Context(), fmt.Sprint(n), one(noon), noon); status.Code(err) != codes.DeadlineExceeded {
 					t.Errorf("got %v, want that the deadline passed", err)
 				}
 			})

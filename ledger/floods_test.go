@@ -74,7 +74,7 @@ func (c *channel) hold(ctx context.Context, l *Ledger, problem, event string, no
 
 func floodIsSummarised(_ *testing.T, w *world) { w.flood(25) }
 
-func TestFloodOfAThousand(t *testing.T) { (&world{t, NewMemory()}).flood(250) }
+func TestFloodOfAThousand(t *testing.T) { (newWorld(t, NewMemory())).flood(250) }
 
 // flood is two floods of a minute each over four instances, of problems that
 // differ.
@@ -111,7 +111,7 @@ func TestAnswersLostInAFlood(t *testing.T) {
 		for _, after := range []bool{false, true} {
 			for from, reached := 0, true; reached && !t.Failed(); from++ {
 				t.Run(fmt.Sprintf("%s at call %d, carried out %t", code, from, after), func(t *testing.T) {
-					w := &world{t, NewMemory()}
+					w := newWorld(t, NewMemory())
 					store := &lossy{Store: w.store, from: from, times: 1, after: after, err: status.Error(code, "fault")}
 					w.flooded(impatient(store))
 					reached = store.calls > from

@@ -164,9 +164,13 @@ func (t *try) on(ctx context.Context, loaded []Document) (saved bool, err error)
 func applied(docs *documents, changes []change) ([]outcome, error) {
 	outcomes := make([]outcome, len(changes))
 	for n, c := range changes {
+		writes := len(docs.changed)
 		err := c.apply(docs)
 		if errors.Is(err, ErrConflict) {
 			return nil, err
+		}
+		if err != nil {
+			docs.undo(writes)
 		}
 		outcomes[n].err = err
 	}

@@ -28,22 +28,26 @@ func (s *meanwhile) Save(ctx context.Context, docs []Document, now time.Time) er
 
 // A call that is tried again must not undo what another began since.
 func TestWhatAnotherBeganMeanwhileIsLeft(t *testing.T) {
-	w := &world{t, NewMemory()}
+	w := newWorld(t, NewMemory())
 	store := &meanwhile{Store: w.store}
 	l, other := impatient(store), w.instance()
 
+	second := w.as("second")
 	w.granted(l, "a", noon, 2)
-	store.others = func() { w.granted(other, "a", noon, 2) }
-	w.must(l.Abandon(t.Context(), "a", noon))
+	store.others = func() { second.granted(other, "a", noon, 2) }
+	w.abandon(l, "a", noon)
 	w.past(other, "a", noon, Past{Begun: true})
-	store.others = func() { w.granted(other, "a", noon, 2) }
-	w.end(l, "a", "", noon)
-	w.past(other, "a", noon, Past{Begun: true, Ended: "refused"})
-	store.others = func() { w.must(other.Abandon(t.Context(), "a", noon)) }
-	w.end(l, "a", "binding", noon)
+	store.others = func() { second.abandon(other, "a", noon) }
+	w.granted(l, "a", noon, 2)
+	w.past(other, "a", noon, Past{Begun: true})
+	second.granted(other, "a", noon, 2)
+	store.others = func() { second.end(other, "a", "binding", noon) }
+	w.endsAs(l, "a", "refused", Nothing, noon, "applied")
 	w.past(other, "a", noon, Past{Begun: true, Ended: "applied"})
 	w.made(other, "b", noon, 2)
 	w.tripped(other, "c", noon, 2, Trip{At: noon})
+	store.others = func() { w.want("begun after its end", second.begin(other, "e", noon, 2), Start{Ended: "refused"}) }
+	w.end(l, "e", "", noon)
 
 	w.claim(l, "p", "a", 0, first)
 	store.others = func() { w.claim(other, "p", "a", 0, first) }
@@ -85,7 +89,7 @@ func (s *between) Load(ctx context.Context, names []string) ([]Document, error) 
 
 // What is decided by all shards holds for all shards when it is saved.
 func TestShardsThatChangeMeanwhile(t *testing.T) {
-	w := &world{t, NewMemory()}
+	w := newWorld(t, NewMemory())
 	store := &between{Store: w.store}
 	l, all := impatient(store), w.instances(8)
 	l.shard = 0
@@ -99,14 +103,14 @@ func TestShardsThatChangeMeanwhile(t *testing.T) {
 	w.must(err)
 	late := noon.Add(openTime + bucketLength)
 	w.granted(all[0], "e", noon, 1)
-	store.others = func() { w.must(all[0].Abandon(t.Context(), "e", late)) } // it was taken for made
+	store.others = func() { w.abandon(all[0], "e", late) } // it was taken for made
 	w.granted(l, "f", late, 1)
 }
 
 // Whoever looked before a pause and acts after it gets nothing, and what was begun
 // before it is known to it.
 func TestPauseMeanwhile(t *testing.T) {
-	w := &world{t, NewMemory()}
+	w := newWorld(t, NewMemory())
 	store := &between{Store: w.store}
 	l, person := impatient(store), w.instance()
 	paused := Trip{At: noon, Paused: "a migration"}
@@ -117,16 +121,15 @@ func TestPauseMeanwhile(t *testing.T) {
 		w.want("paused", trip, paused)
 	}
 
-	past, err := l.Prepare(t.Context(), "ahead", noon)
+	past, err := l.Prepare(t.Context(), "ahead", one(noon), noon)
 	w.must(err)
 	store.others = func() { pause(person) }
 	w.tripped(l, "a", noon, 20, paused)
-	trip, err := l.Begin(t.Context(), "ahead", past, noon, 20)
-	w.must(err)
-	w.want("begun after a load ahead", trip, paused)
-	trip, err = l.Begin(t.Context(), "ahead", past, noon, 20)
-	w.must(err)
-	w.want("begun after the same load ahead", trip, paused)
+	for range 2 {
+		start, err := l.Begin(t.Context(), "ahead", one(noon), past, noon, 20)
+		w.must(err)
+		w.want("begun after a load ahead", start, Start{Trip: paused})
+	}
 
 	lifted, err := l.Rearm(t.Context(), noon)
 	w.must(err)
@@ -140,29 +143,29 @@ func TestPauseMeanwhile(t *testing.T) {
 
 // A pause in the moment of a grant would save every shard as it is already.
 func TestPauseThatChangesNoCount(t *testing.T) {
-	w := &world{t, NewMemory()}
+	w := newWorld(t, NewMemory())
 	l := w.instance()
 	w.granted(l, "a", noon, 20)
-	past, err := l.Prepare(t.Context(), "b", noon)
+	past, err := l.Prepare(t.Context(), "b", one(noon), noon)
 	w.must(err)
 	paused, err := w.instance().Pause(t.Context(), "a migration", noon)
 	w.must(err)
-	trip, err := l.Begin(t.Context(), "b", past, noon, 20)
+	start, err := l.Begin(t.Context(), "b", one(noon), past, noon, 20)
 	w.must(err)
-	w.want("begun after a load ahead", trip, paused)
+	w.want("begun after a load ahead", start, Start{Trip: paused})
 }
 
 // Nobody is sent away for what a load ahead found.
 func TestActThatEndsAfterALoadAhead(t *testing.T) {
-	w := &world{t, NewMemory()}
+	w := newWorld(t, NewMemory())
 	l := w.instance()
 	w.granted(l, "a", noon, 1)
-	past, err := l.Prepare(t.Context(), "b", noon)
+	past, err := l.Prepare(t.Context(), "b", one(noon), noon)
 	w.must(err)
 	w.end(l, "a", "", noon)
-	trip, err := l.Begin(t.Context(), "b", past, noon, 1)
+	start, err := l.Begin(t.Context(), "b", one(noon), past, noon, 1)
 	w.must(err)
-	w.want("trip", trip, Trip{})
+	w.want("begun", start, Start{})
 }
 
 // An instance whose clock is ahead leaves what the others must count.
@@ -174,11 +177,11 @@ func TestClocksThatDiffer(t *testing.T) {
 		{(*world).made, budgetPeriod},
 		{(*world).granted, openLife},
 	} {
-		w := &world{t, NewMemory()}
+		w := newWorld(t, NewMemory())
 		l, ahead, behind := w.instance(), noon.Add(test.life+8*time.Minute), noon.Add(test.life-time.Minute)
 		test.begin(w, l, "a", noon, 1)
 		w.granted(l, "b", ahead, 1)
-		w.must(l.Abandon(t.Context(), "b", ahead))
+		w.abandon(l, "b", ahead)
 		w.tripped(l, "c", behind, 1, Trip{At: behind})
 	}
 }
@@ -207,7 +210,7 @@ func (s *torn) Load(ctx context.Context, names []string) ([]Document, error) {
 }
 
 func TestLoadThatIsNotOfOneMoment(t *testing.T) {
-	w := &world{t, NewMemory()}
+	w := newWorld(t, NewMemory())
 	other := w.instance()
 	w.made(other, "a", noon, 1)
 	l := impatient(&torn{w.store, func() {

@@ -2,7 +2,9 @@ package ledger
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -102,10 +104,12 @@ type budgetModel struct {
 	prepared map[string]Past
 	grants   map[string]modelGrant // of this epoch, by event
 	begun    map[string]bool
-	made     map[string]bool // of those that were begun
-	joined   map[string]bool // of those that were begun: by two calls, of which one may have failed
+	made     map[string]bool                 // of those that were begun
+	acts     map[string]map[string]time.Time // of those that were begun: until when a delivery may act
 	ended    map[string]string
+	taken    map[string]time.Time // of those that were begun: when
 	bindings map[string]Grant
+	changing map[string]map[string]time.Time // until when an event may change a binding, by the binding
 	trip     Trip
 	epoch    int
 }
@@ -132,6 +136,33 @@ func (m *budgetModel) count(now time.Time, taken, forgotten time.Duration) (open
 	return open, made
 }
 
+// delivery is one of three of an event. Some events may lead to the same binding.
+func (m *budgetModel) delivery(event string) Delivery {
+	id, binding := fmt.Sprint(rapid.IntRange(0, 2).Draw(m.T, "delivery")), "binding "+event[:1]
+	return Delivery{id, binding, m.now, m.now.Add(actTime)}
+}
+
+// begins notes what a delivery may do.
+func (m *budgetModel) begins(event string, by Delivery) {
+	m.acts[event][by.ID] = by.Until
+	if m.changing[by.Binding] == nil {
+		m.changing[by.Binding] = map[string]time.Time{}
+	}
+	if by.Until.After(m.changing[by.Binding][event]) {
+		m.changing[by.Binding][event] = by.Until
+	}
+}
+
+// others reports whether other deliveries may be at work on an event.
+func (m *budgetModel) others(event string, by Delivery) bool {
+	for id, until := range m.acts[event] {
+		if id != by.ID && until.After(by.Since) {
+			return true
+		}
+	}
+	return false
+}
+
 // skewed is the time by the clock of an instance.
 func (m *budgetModel) skewed() time.Time {
 	return m.now.Add(time.Duration(rapid.IntRange(-120, 120).Draw(m.T, "clock")) * time.Second)
@@ -141,7 +172,7 @@ func (m *budgetModel) skewed() time.Time {
 func (m *budgetModel) prepare() {
 	event := m.event()
 	m.through(func(l *Ledger) error {
-		past, err := l.Prepare(m.Context(), event, m.now)
+		past, err := l.Prepare(m.Context(), event, m.delivery(event), m.now)
 		if err == nil {
 			m.wantPast(event, past)
 		}
@@ -152,10 +183,11 @@ func (m *budgetModel) prepare() {
 
 func (m *budgetModel) begin(perHour int) {
 	event, now := m.event(), m.skewed()
-	var trip Trip
+	by := m.delivery(event)
+	var start Start
 	var busy bool
 	m.through(func(l *Ledger) (err error) {
-		trip, err = l.Begin(m.Context(), event, m.prepared[event], now, perHour)
+		start, err = l.Begin(m.Context(), event, by, m.prepared[event], now, perHour)
 		if busy = isBusy(err); busy {
 			return nil
 		}
@@ -164,12 +196,16 @@ func (m *budgetModel) begin(perHour int) {
 	if busy && (m.begun[event] || !m.trip.IsZero()) {
 		m.Fatalf("event %s was sent away, want its grant, or the trip", event)
 	}
-	switch {
+	switch trip := start.Trip; {
+	case m.ended[event] != "":
+		m.same(start, Start{Ended: m.ended[event]})
 	case m.begun[event]:
-		m.same(trip, Trip{})
-		m.joined[event] = m.joined[event] || !m.made[event]
+		m.same(start, Start{})
+		if _, known := m.acts[event][by.ID]; !known {
+			m.begins(event, by)
+		}
 	case !m.trip.IsZero():
-		m.same(trip, m.trip)
+		m.same(start, Start{Trip: m.trip})
 	case busy:
 		open, made := m.count(now, 0, bucketLength)
 		_, certain := m.count(now, bucketLength, 0)
@@ -178,16 +214,13 @@ func (m *budgetModel) begin(perHour int) {
 		}
 	case trip.IsZero():
 		m.begun[event], m.grants[event] = true, modelGrant{begun: now}
-		past, err := New(m.store.Store).Recall(m.Context(), event, m.now)
-		if err != nil {
-			m.Fatal(err)
-		}
-		m.joined[event] = past.Joined // where an answer was lost
+		m.acts[event], m.taken[event] = map[string]time.Time{}, bucketOf(now)
+		m.begins(event, by)
 		if open, made := m.count(now, 0, 0); open+made > perHour {
 			m.Fatalf("%d open and %d made in the hour before %s, want at most %d", open, made, now, perHour)
 		}
 	default:
-		m.same(trip, Trip{At: now, Epoch: m.epoch})
+		m.same(start, Start{Trip: Trip{At: now, Epoch: m.epoch}})
 		if _, made := m.count(now, 0, bucketLength); made < perHour {
 			m.Fatalf("tripped after %d grants of %d", made, perHour)
 		}
@@ -195,7 +228,7 @@ func (m *budgetModel) begin(perHour int) {
 	}
 }
 
-func (m *budgetModel) same(got, want Trip) {
+func (m *budgetModel) same(got, want any) {
 	if got != want {
 		m.Fatalf("got %+v, want %+v", got, want)
 	}
@@ -203,36 +236,87 @@ func (m *budgetModel) same(got, want Trip) {
 
 func (m *budgetModel) abandon() {
 	event := m.event()
-	m.through(func(l *Ledger) error { return l.Abandon(m.Context(), event, m.now) })
-	if !m.joined[event] {
+	by := m.delivery(event)
+	m.through(func(l *Ledger) error { return l.Abandon(m.Context(), event, by, m.now) })
+	if _, begun := m.acts[event][by.ID]; !begun {
+		return
+	}
+	delete(m.acts[event], by.ID)
+	if !m.others(event, by) {
 		m.giveBack(event)
+		delete(m.changing[by.Binding], event)
 	}
 }
 
 func (m *budgetModel) giveBack(event string) {
-	if !m.made[event] {
-		delete(m.begun, event)
-		delete(m.joined, event)
-		delete(m.grants, event)
+	delete(m.begun, event)
+	delete(m.acts, event)
+	delete(m.taken, event)
+	delete(m.grants, event)
+}
+
+func (m *budgetModel) end(made Made) {
+	event, how, now := m.event(), fmt.Sprint("how ", rapid.IntRange(0, 3).Draw(m.T, "how")), m.skewed()
+	by := m.delivery(event)
+	got, waits, taken := "", false, false
+	m.through(func(l *Ledger) (err error) {
+		got, err = l.End(m.Context(), event, by, how, made, now)
+		waits, taken = err != nil && strings.Contains(err.Error(), "another delivery"), errors.Is(err, ErrTaken)
+		if waits || taken {
+			return nil
+		}
+		return err
+	})
+	wantsWait, wantsTaken := false, false
+	switch {
+	case m.made[event], made == Nothing && m.ended[event] != "":
+		m.same(got, m.ended[event])
+	case made == Nothing && m.others(event, by):
+		wantsWait = true
+		delete(m.acts[event], by.ID)
+	case made == Nothing:
+		m.giveBack(event)
+		m.settle(event, by, how)
+		m.same(got, how)
+	case made == Found && m.changed(event, by):
+		wantsWait = true
+	case made == Found && m.granted(event, by, now):
+		wantsTaken = true
+	default:
+		m.make(event, by.Binding, now)
+		m.settle(event, by, how)
+		m.same(got, how)
+	}
+	if waits != wantsWait || taken != wantsTaken {
+		m.Fatalf("event %s: got that it waits: %t, and is taken: %t, want %t and %t", event, waits, taken, wantsWait, wantsTaken)
 	}
 }
 
-func (m *budgetModel) end(made bool) {
-	event, how, binding, now := m.event(), fmt.Sprint("how ", rapid.IntRange(0, 3).Draw(m.T, "how")), "", m.skewed()
-	if made {
-		binding = fmt.Sprint("binding ", rapid.IntRange(0, 2).Draw(m.T, "binding"))
+func (m *budgetModel) settle(event string, by Delivery, how string) {
+	m.ended[event] = how
+	delete(m.changing[by.Binding], event)
+}
+
+// changed reports whether another event may change the binding.
+func (m *budgetModel) changed(event string, by Delivery) bool {
+	for other, until := range m.changing[by.Binding] {
+		if other != event && until.After(by.Since) {
+			return true
+		}
 	}
-	m.through(func(l *Ledger) error { return l.End(m.Context(), event, how, binding, now) })
-	if made || !m.made[event] {
-		m.ended[event] = how
-	}
-	if !made {
-		m.giveBack(event)
-		return
-	}
-	if m.made[event] {
-		return
-	}
+	return false
+}
+
+// granted reports whether another event has made the grant since this one was
+// begun.
+func (m *budgetModel) granted(event string, by Delivery, now time.Time) bool {
+	last := m.bindings[by.Binding]
+	begun, known := m.taken[event]
+	return last.Event != "" && last.Event != event && now.Before(last.At.Add(grantMemory)) && (!known || !last.At.Before(begun))
+}
+
+// make is the end with a grant.
+func (m *budgetModel) make(event, binding string, now time.Time) {
 	grant, counted := m.grants[event]
 	if counted || !m.begun[event] { // and not of another epoch
 		grant.made = now
@@ -242,6 +326,7 @@ func (m *budgetModel) end(made bool) {
 		clear(m.prepared)
 	}
 	m.begun[event], m.made[event] = true, true
+	delete(m.acts, event)
 	if !m.bindings[binding].At.After(now) {
 		m.bindings[binding] = Grant{At: now, Event: event}
 	}
@@ -287,8 +372,11 @@ func (m *budgetModel) recall() {
 }
 
 func (m *budgetModel) wantPast(event string, past Past) {
-	if past.Begun != m.begun[event] || past.Joined != m.joined[event] || past.Ended != m.ended[event] || past.Untold {
+	if past.Begun != m.begun[event] || past.Ended != m.ended[event] || past.Untold {
 		m.Fatalf("event %s: got %+v, want begun %t, ended %q", event, past, m.begun[event], m.ended[event])
+	}
+	if by := m.delivery(event); past.Joined(by) != m.others(event, by) {
+		m.Fatalf("event %s: got that others are at work: %t, want %t", event, past.Joined(by), m.others(event, by))
 	}
 }
 
@@ -310,22 +398,24 @@ func (m *budgetModel) remembered() {
 func TestBudgetModel(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		m := &budgetModel{
-			machine: newMachine(t), prepared: map[string]Past{}, grants: map[string]modelGrant{}, begun: map[string]bool{}, joined: map[string]bool{},
-			made: map[string]bool{}, ended: map[string]string{}, bindings: map[string]Grant{},
+			machine: newMachine(t), prepared: map[string]Past{}, grants: map[string]modelGrant{}, begun: map[string]bool{},
+			acts: map[string]map[string]time.Time{}, made: map[string]bool{}, ended: map[string]string{}, bindings: map[string]Grant{},
+			taken: map[string]time.Time{}, changing: map[string]map[string]time.Time{},
 		}
 		perHour := rapid.IntRange(0, 12).Draw(t, "per hour")
 		t.Repeat(map[string]func(*rapid.T){
-			"prepare":  func(*rapid.T) { m.prepare() },
-			"begin":    func(*rapid.T) { m.begin(perHour) },
-			"again":    func(*rapid.T) { m.begin(perHour) },
-			"abandon":  func(*rapid.T) { m.abandon() },
-			"made":     func(*rapid.T) { m.end(true) },
-			"not made": func(*rapid.T) { m.end(false) },
-			"recall":   func(*rapid.T) { m.recall(); m.remembered() },
-			"pause":    func(*rapid.T) { m.pause() },
-			"rearm":    func(*rapid.T) { m.rearm() },
-			"soon":     func(*rapid.T) { m.advance(2 * time.Minute) },
-			"later":    func(*rapid.T) { m.advance(30 * time.Minute) },
+			"prepare": func(*rapid.T) { m.prepare() },
+			"begin":   func(*rapid.T) { m.begin(perHour) },
+			"again":   func(*rapid.T) { m.begin(perHour) },
+			"abandon": func(*rapid.T) { m.abandon() },
+			"granted": func(*rapid.T) { m.end(Granted) },
+			"found":   func(*rapid.T) { m.end(Found) },
+			"nothing": func(*rapid.T) { m.end(Nothing) },
+			"recall":  func(*rapid.T) { m.recall(); m.remembered() },
+			"pause":   func(*rapid.T) { m.pause() },
+			"rearm":   func(*rapid.T) { m.rearm() },
+			"soon":    func(*rapid.T) { m.advance(2 * time.Minute) },
+			"later":   func(*rapid.T) { m.advance(30 * time.Minute) },
 			"policy": func(t *rapid.T) {
 				perHour = rapid.IntRange(0, 12).Draw(t, "per hour")
 				clear(m.prepared) // a policy is read when a process starts

@@ -11,7 +11,7 @@ import (
 // beginning is a grant that an event takes out of the budget, or gives back.
 type beginning struct {
 	event   string // its document
-	token   string
+	by      Delivery
 	now     time.Time
 	perHour int
 	shard   int // preferred
@@ -20,17 +20,23 @@ type beginning struct {
 	left    int  // grants that the budget has left after this
 }
 
-func (b beginning) names() []string { return append([]string{b.event}, budgetNames...) }
-
-func (b *beginning) apply(d *documents) (Trip, error) {
+func (b *beginning) apply(d *documents) (Start, error) {
 	b.counted = false
 	e, err := readEvent(d, b.event, b.now)
-	if err != nil {
-		return Trip{}, err
+	switch {
+	case err != nil:
+		return Start{}, err
+	case e.Ended != "":
+		return Start{Ended: e.Ended}, nil
+	case e.Grant != nil:
+		return Start{}, b.join(d, e)
 	}
-	if e.Grant != nil {
-		return Trip{}, b.join(d, e)
-	}
+	trip, err := b.spend(d, e)
+	return Start{Trip: trip}, err
+}
+
+// spend takes a grant out of the budget.
+func (b *beginning) spend(d *documents, e event) (Trip, error) {
 	state, err := readLatch(d)
 	if err != nil || !state.trip().IsZero() {
 		b.counted, b.left = err == nil, 0
@@ -50,31 +56,48 @@ func (b *beginning) apply(d *documents) (Trip, error) {
 		return Trip{}, &retry.Transient{Err: fmt.Errorf(
 			"budget of %d grants an hour: %d were made, and acts in progress have the rest", b.perHour, made)}
 	}
-	e.Grant = &spent{Token: b.token, Epoch: state.Epoch, Shard: c.room(b.shard, b.perHour), Bucket: bucketOf(b.now)}
+	e.Grant = &spent{Epoch: state.Epoch, Shard: c.room(b.shard, b.perHour), Bucket: bucketOf(b.now), Acts: map[string]time.Time{b.by.ID: b.by.Until}}
 	if err := c.spend(d, e.Grant, b.perHour); err != nil {
 		return Trip{}, err
 	}
-	return Trip{}, writeEvent(d, b.event, e, b.now)
+	return Trip{}, b.begin(d, e)
 }
 
-// join notes that the event was begun by more than one call.
+// join notes that another delivery has begun the event.
 func (b beginning) join(d *documents, e event) error {
-	if e.Grant.Token == b.token || e.Grant.Joined || e.Grant.Made { // an earlier save of this call took effect, or there is nothing to note
+	if _, known := e.Grant.Acts[b.by.ID]; known { // an earlier save of this call took effect
 		return nil
 	}
-	grant := *e.Grant
-	grant.Joined = true
-	e.Grant = &grant
+	if e.Grant.Acts == nil {
+		e.Grant.Acts = map[string]time.Time{}
+	}
+	e.Grant.Acts[b.by.ID] = b.by.Until
+	return b.begin(d, e)
+}
+
+func (b beginning) begin(d *documents, e event) error {
+	if err := enter(d, b.by.binding(), b.event, b.by.Until, b.now); err != nil {
+		return err
+	}
 	return writeEvent(d, b.event, e, b.now)
 }
 
-func (b beginning) undo(d *documents, of *aim) error {
+func (b beginning) undo(d *documents) error {
 	e, err := readEvent(d, b.event, b.now)
-	if err != nil || !of.hits(e.Grant.undoable()) || e.Grant.Joined {
+	if err != nil || e.Grant == nil {
 		return err
 	}
-	if err := e.giveBack(d, b.now); err != nil {
-		return err
+	if _, begun := e.Grant.Acts[b.by.ID]; !begun || e.Grant.Made {
+		return nil
+	}
+	delete(e.Grant.Acts, b.by.ID)
+	if e.Grant.others(b.by).IsZero() {
+		if err := e.giveBack(d, b.now); err != nil {
+			return err
+		}
+		if err := leave(d, b.by.binding(), b.event, b.now); err != nil {
+			return err
+		}
 	}
 	return writeEvent(d, b.event, e, b.now)
 }

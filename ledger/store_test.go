@@ -110,7 +110,7 @@ func TestMemoryIsBounded(t *testing.T) {
 	l, now := New(m), noon
 	for n := range 5000 {
 		now = now.Add(time.Hour)
-		if err := l.End(t.Context(), fmt.Sprint(n), "refused", "", now); err != nil {
+		if _, err := l.End(t.Context(), fmt.Sprint(n), one(now), "refused", Nothing, now); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := l.Claim(t.Context(), fmt.Sprint(n), fmt.Sprint(n), now, every); err != nil {
@@ -142,7 +142,7 @@ func TestFirestoreRefusesAnEmptyProject(t *testing.T) {
 // What a person sees in the console, and what a TTL policy reads.
 func TestFirestoreDocuments(t *testing.T) {
 	cloud, address := emulatortest.Start(t, "")
-	w := &world{t, database(t, address, 1)}
+	w := newWorld(t, database(t, address, 1))
 	l := w.instance()
 	w.granted(l, "a", noon, 20)
 	w.claim(l, "p", "a", 0, first)

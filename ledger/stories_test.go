@@ -31,6 +31,8 @@ var stories = []struct {
 	{"an event is remembered for a week", eventIsRemembered},
 	{"a grant is remembered for a day", grantIsRemembered},
 	{"an end with a grant stands", endWithAGrantStands},
+	{"an end without a grant waits for other deliveries", endWaits},
+	{"what was found is of one event", foundIsOfOne},
 	{"the budget is exact over instances", budgetIsExact},
 	{"the hour slides", hourSlides},
 	{"a redelivery spends once", redeliverySpendsOnce},
@@ -75,7 +77,7 @@ func TestStories(t *testing.T) {
 
 func tellAll(t *testing.T, open func(*testing.T, int) Store) {
 	for n, story := range stories {
-		t.Run(story.name, func(t *testing.T) { story.tell(t, &world{t, open(t, n)}) })
+		t.Run(story.name, func(t *testing.T) { story.tell(t, newWorld(t, open(t, n))) })
 	}
 }
 
@@ -95,10 +97,39 @@ func database(t testing.TB, address string, n int) *Firestore {
 	return f
 }
 
-// world is a store that instances share.
+// world is a store that instances share. Whatever is done in it is done by one
+// delivery of each event.
 type world struct {
 	*testing.T
-	store Store
+	store    Store
+	delivery string
+	binding  string // that every event may lead to; empty where that is all the same
+}
+
+func newWorld(t *testing.T, store Store) *world { return &world{t, store, "one", ""} }
+
+// as is the world of another delivery.
+func (w *world) as(delivery string) *world { return &world{w.T, w.store, delivery, w.binding} }
+
+// on is the world of the events that may lead to a binding.
+func (w *world) on(binding string) *world { return &world{w.T, w.store, w.delivery, binding} }
+
+// actTime is how long a delivery may act.
+const actTime = 2 * time.Minute
+
+// one is a delivery that looks from now on.
+func one(now time.Time) Delivery { return Delivery{ID: "one", Since: now, Until: now.Add(actTime)} }
+
+// on is the delivery of an event that may lead to a binding.
+func (d Delivery) on(binding string) Delivery {
+	d.Binding = binding
+	return d
+}
+
+func (w *world) by(now time.Time) Delivery {
+	d := one(now).on(w.binding)
+	d.ID = w.delivery
+	return d
 }
 
 // instances returns ledgers that prefer different shards.
@@ -129,30 +160,35 @@ func (w *world) want(what string, got, want any) {
 
 // The calls of a ledger, for stories in which they all work.
 
-func (w *world) begin(l *Ledger, event string, now time.Time, perHour int) Trip {
+func (w *world) begin(l *Ledger, event string, now time.Time, perHour int) Start {
 	w.Helper()
-	trip, err := l.Begin(w.Context(), event, Past{}, now, perHour)
+	start, err := l.Begin(w.Context(), event, w.by(now), Past{}, now, perHour)
 	w.must(err)
-	return trip
+	return start
 }
 
 func (w *world) granted(l *Ledger, event string, now time.Time, perHour int) {
 	w.Helper()
-	if trip := w.begin(l, event, now, perHour); !trip.IsZero() {
-		w.Errorf("event %s at %s: got %+v, want a grant", event, now.Sub(noon), trip)
+	if start := w.begin(l, event, now, perHour); start != (Start{}) {
+		w.Errorf("event %s at %s: got %+v, want a grant", event, now.Sub(noon), start)
 	}
+}
+
+func (w *world) abandon(l *Ledger, event string, now time.Time) {
+	w.Helper()
+	w.must(l.Abandon(w.Context(), event, w.by(now), now))
 }
 
 func (w *world) tripped(l *Ledger, event string, now time.Time, perHour int, want Trip) {
 	w.Helper()
-	w.want(fmt.Sprintf("event %s at %s", event, now.Sub(noon)), w.begin(l, event, now, perHour), want)
+	w.want(fmt.Sprintf("event %s at %s", event, now.Sub(noon)), w.begin(l, event, now, perHour), Start{Trip: want})
 }
 
 // busy wants that the event is to come again: acts in progress have the budget.
 func (w *world) busy(l *Ledger, event string, now time.Time, perHour int) {
 	w.Helper()
-	if trip, err := l.Begin(w.Context(), event, Past{}, now, perHour); !trip.IsZero() || !isBusy(err) {
-		w.Errorf("event %s at %s: got %+v, %v, want that the budget is taken by acts in progress", event, now.Sub(noon), trip, err)
+	if start, err := l.Begin(w.Context(), event, w.by(now), Past{}, now, perHour); start != (Start{}) || !isBusy(err) {
+		w.Errorf("event %s at %s: got %+v, %v, want that the budget is taken by acts in progress", event, now.Sub(noon), start, err)
 	}
 }
 
@@ -161,14 +197,37 @@ func isBusy(err error) bool {
 	return errors.As(err, new(*retry.Transient)) && status.Code(err) == codes.Unknown && strings.Contains(err.Error(), "in progress")
 }
 
-// end wants that an act ends. made is empty where nothing was granted.
+// end wants that an event ends. made is empty where nothing was granted.
 func (w *world) end(l *Ledger, event, made string, now time.Time) {
 	w.Helper()
-	how := "applied"
 	if made == "" {
-		how = "refused"
+		w.endsAs(l, event, "refused", Nothing, now, "refused")
+		return
 	}
-	w.must(l.End(w.Context(), event, how, made, now))
+	w.on(made).endsAs(l, event, "applied", Granted, now, "applied")
+}
+
+// endsAs wants that an event ends with certain words, or that it does not end yet:
+// "".
+func (w *world) endsAs(l *Ledger, event, how string, made Made, now time.Time, want string) {
+	w.Helper()
+	got, err := l.End(w.Context(), event, w.by(now), how, made, now)
+	if want == "" {
+		if !errors.As(err, new(*retry.Transient)) || !strings.Contains(err.Error(), "another delivery") {
+			w.Errorf("event %s at %s: got %q, %v, want that another delivery may act", event, now.Sub(noon), got, err)
+		}
+		return
+	}
+	w.must(err)
+	w.want("end of "+event, got, want)
+}
+
+// taken wants that what was found is another event's.
+func (w *world) taken(l *Ledger, event string, now time.Time) {
+	w.Helper()
+	if got, err := l.End(w.Context(), event, w.by(now), "found", Found, now); !errors.Is(err, ErrTaken) {
+		w.Errorf("event %s at %s: got %q, %v, want that it is another's", event, now.Sub(noon), got, err)
+	}
 }
 
 // made wants a grant that is made at once.

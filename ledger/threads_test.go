@@ -94,7 +94,7 @@ func withheldTooLate(_ *testing.T, w *world) {
 // loads and two saves take as long for all as for one.
 func TestChannelsShareNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := &world{t, slow{NewMemory()}}
+		w := newWorld(t, slow{NewMemory()})
 		l, began := w.instance(), time.Now()
 		var wg sync.WaitGroup
 		for n := range 4 {

@@ -37,6 +37,7 @@ type Granter struct {
 // Change is what became of a policy.
 type Change struct {
 	Made       bool   // false where it was so already
+	Found      bool   // with Made: a write got no answer, and the change is there, whoever made it
 	Unsure     bool   // with an error: a write was sent that may have landed
 	EtagBefore string // base64, as gcloud prints it
 	EtagAfter  string
@@ -131,15 +132,21 @@ func (c *change) fail(err error) {
 // nothing to write: the policy is so already, or can not become so.
 func (c *change) apply(policy *iampb.Policy) bool {
 	there := etag(policy)
-	done := Change{Made: c.sent != "", EtagBefore: cmp.Or(c.sent, there), EtagAfter: there}
+	held := Change{EtagBefore: there, EtagAfter: there}
+	found := held
+	if c.sent != "" {
+		found = Change{Made: true, Found: true, EtagBefore: c.sent, EtagAfter: there}
+	}
 	switch {
 	case c.away:
 		if remove(policy, c.binding) {
 			return true
 		}
-		c.end(done, nil)
+		c.end(found, nil)
+	case includes(policy, c.binding):
+		c.end(found, nil)
 	case heldBy(policy, c.binding) != "":
-		c.end(done, nil)
+		c.end(held, nil)
 	case principals(policy) >= mostPrincipals:
 		c.fail(full(c.binding.Resource))
 	default:

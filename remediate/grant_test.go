@@ -88,11 +88,11 @@ func TestGrantUnderFaults(t *testing.T) {
 	}{
 		{name: "conflict", faults: []string{"{method: SetIamPolicy, code: ABORTED, times: 2}"}, want: Change{Made: true}, landed: true, writes: 3},
 		{name: "unavailable", faults: []string{"{method: SetIamPolicy, code: UNAVAILABLE, times: 2}"}, want: Change{Made: true}, landed: true, writes: 3},
-		{name: "answer lost", faults: []string{"{method: SetIamPolicy, code: UNAVAILABLE, times: 1, afterWrite: true}"}, want: Change{Made: true}, landed: true, writes: 1},
-		{name: "answer late", faults: []string{"{method: SetIamPolicy, code: DEADLINE_EXCEEDED, times: 1, afterWrite: true}"}, want: Change{Made: true}, landed: true, writes: 1},
+		{name: "answer lost", faults: []string{"{method: SetIamPolicy, code: UNAVAILABLE, times: 1, afterWrite: true}"}, want: Change{Made: true, Found: true}, landed: true, writes: 1},
+		{name: "answer late", faults: []string{"{method: SetIamPolicy, code: DEADLINE_EXCEEDED, times: 1, afterWrite: true}"}, want: Change{Made: true, Found: true}, landed: true, writes: 1},
 		{name: "answer lost after a conflict", faults: []string{
 			"{method: SetIamPolicy, code: ABORTED, times: 1}", "{method: SetIamPolicy, code: INTERNAL, times: 1, afterWrite: true}",
-		}, want: Change{Made: true}, landed: true, writes: 2},
+		}, want: Change{Made: true, Found: true}, landed: true, writes: 2},
 		{name: "read fails for a while", faults: []string{"{method: GetIamPolicy, code: UNAVAILABLE, times: 3}"}, want: Change{Made: true}, landed: true, writes: 1},
 		{name: "read fails for long", faults: []string{"{method: GetIamPolicy, code: UNAVAILABLE, times: 99}"}, fails: "read the policy of " + repository, again: true},
 		{name: "write fails for long", faults: []string{"{method: SetIamPolicy, code: UNAVAILABLE, times: 99}"}, want: Change{Unsure: true}, fails: "write the policy of " + repository, again: true, writes: 4},
@@ -108,7 +108,7 @@ func TestGrantUnderFaults(t *testing.T) {
 		{
 			name:   "the last answer is lost",
 			faults: []string{"{method: SetIamPolicy, code: UNAVAILABLE, times: 3}", "{method: SetIamPolicy, code: UNAVAILABLE, times: 1, afterWrite: true}"},
-			want:   Change{Made: true}, landed: true, writes: 4,
+			want:   Change{Made: true, Found: true}, landed: true, writes: 4,
 		},
 		{name: "may not write", faults: []string{"{method: SetIamPolicy, code: PERMISSION_DENIED, times: 9}"}, fails: "PermissionDenied", writes: 1},
 		{name: "organisation policy", faults: []string{"{method: SetIamPolicy, code: FAILED_PRECONDITION, times: 9}"}, fails: "FailedPrecondition", writes: 1},

@@ -18,8 +18,9 @@ type Grant struct{ binding iam.Binding }
 // Binding returns what would be written.
 func (g Grant) Binding() iam.Binding { return g.binding }
 
-// HeldIn reports whether the member holds the role by this policy.
-func (g Grant) HeldIn(policy *iampb.Policy) bool { return heldBy(policy, g.binding) != "" }
+// MadeIn reports whether the policy is as the grant makes it. By a wider role the
+// member may hold as much where it is not.
+func (g Grant) MadeIn(policy *iampb.Policy) bool { return includes(policy, g.binding) }
 
 // Removal is the opposite of a grant: one member that leaves one binding.
 type Removal struct{ binding iam.Binding }

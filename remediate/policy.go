@@ -77,6 +77,11 @@ func unconditional(policy *iampb.Policy, role iam.Role) *iampb.Binding {
 // (https://cloud.google.com/iam/docs/principals-overview).
 var everyone = []string{"allUsers", "allAuthenticatedUsers"}
 
+// includes reports whether the member is in the unconditional binding of the role.
+func includes(policy *iampb.Policy, b iam.Binding) bool {
+	return slices.ContainsFunc(unconditional(policy, b.Role).GetMembers(), func(m string) bool { return same(b.Member, m) })
+}
+
 // heldBy returns the role through which the member holds the permissions of
 // the role without a condition, or "".
 func heldBy(policy *iampb.Policy, b iam.Binding) string {

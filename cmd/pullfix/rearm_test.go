@@ -43,8 +43,8 @@ func newBudgeted(t *testing.T) *budgeted {
 
 func (b *budgeted) trip(t *testing.T, at time.Time) {
 	t.Helper()
-	if trip, err := b.budget.Begin(t.Context(), "event", ledger.Past{}, at, 0); err != nil || trip.IsZero() {
-		t.Fatalf("got trip %v, %v", trip, err)
+	if start, err := b.budget.Begin(t.Context(), "event", ledger.Delivery{}, ledger.Past{}, at, 0); err != nil || start.Trip.IsZero() {
+		t.Fatalf("got %v, %v, want a trip", start, err)
 	}
 }
 

@@ -34,14 +34,21 @@ func top(t *testing.T) string {
 	return dir
 }
 
+// folder is one whose name has always the same length: commands are shown on as
+// many lines as they need.
+func folder(t *testing.T) string {
+	dir := t.TempDir()
+	return filepath.Join(dir, strings.Repeat("x", max(120-len(dir), 1)))
+}
+
 func newSite(t *testing.T) *site {
 	t.Helper()
 	further.Find(t, "bash")
-	s := &site{T: t, dir: t.TempDir()}
+	s := &site{T: t, dir: folder(t)}
 	bin := filepath.Join(s.dir, "bin")
 	self, err := os.Executable()
 	if err == nil {
-		err = os.Mkdir(bin, 0o700)
+		err = os.MkdirAll(bin, 0o700)
 	}
 	for _, name := range []string{"gcloud", "pullfix", "sleep"} {
 		if err == nil {
