@@ -63,7 +63,7 @@ func codesFrom(first codes.Code) (all []codes.Code) {
 // PULLFIX_FURTHER it is only told of an alert, and meets some codes.
 func TestTellingInLedgerTrouble(t *testing.T) {
 	stories, met := []string{"not-allowed"}, someCodes
-	if further.Wanted() {
+	if further.Wanted(t) {
 		stories, met = append(stories, "granted"), codesFrom(codes.Canceled)
 	} else {
 		t.Log("set PULLFIX_FURTHER=1 to have a grant told, and all codes met")

@@ -26,7 +26,7 @@ func TestEveryCodeAtEveryStep(t *testing.T) {
 	if underRace {
 		met = someCodes // what happens at once does not hang on the code
 	}
-	if further.Wanted() {
+	if further.Wanted(t) {
 		rows = []int{1, 3}
 	} else {
 		t.Log("set PULLFIX_FURTHER=1 to have each fail more than once")

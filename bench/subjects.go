@@ -30,6 +30,7 @@ func groups() []group {
 	return []group{
 		{start: (*bench).startNothing, subjects: []subject{{of: table.Nothing, kind: event.Success}}},
 		{start: (*bench).startFloor, subjects: []subject{{of: table.Floor, kind: event.Success}}},
+		{start: (*bench).startGlance, subjects: []subject{{of: table.Glance, kind: event.Success}}},
 		{start: (*bench).startAlone, subjects: []subject{
 			{of: table.Boring, kind: event.Success},
 			{of: table.Read, kind: event.Read},
@@ -88,6 +89,10 @@ func (b *bench) startNothing(ctx context.Context, _ *group) (*server, error) {
 
 func (b *bench) startFloor(ctx context.Context, _ *group) (*server, error) {
 	return b.startServer(ctx, b.built.floor, "floor")
+}
+
+func (b *bench) startGlance(ctx context.Context, _ *group) (*server, error) {
+	return b.startServer(ctx, b.built.floor, "floor", "GLANCE=1")
 }
 
 // startAlone starts a function in observe mode that calls nobody.

@@ -49,7 +49,11 @@ type binding struct {
 	Acts map[string]time.Time `json:"acts,omitempty"`
 }
 
+// readBinding reads what is known of a binding: nothing where it has no name.
 func readBinding(d *documents, name string, now time.Time) (binding, error) {
+	if name == "" {
+		return binding{}, nil
+	}
 	b, _, err := read[binding](d, name, now)
 	if !now.Before(b.At.Add(grantMemory)) {
 		b.Grant = Grant{}

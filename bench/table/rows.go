@@ -75,6 +75,7 @@ const (
 const (
 	Nothing     = "function that does nothing"
 	Floor       = "what pullfix cannot be without"
+	Glance      = "what a glance at an entry takes"
 	Boring      = "uninteresting event"
 	Read        = "event read whole, no denial"
 	Decided     = "denial decided in observe mode"
@@ -106,6 +107,7 @@ func Rows() []Row {
 	rows := slices.Concat(
 		event(Nothing, Target{}, Target{}, "reads the body and answers; all ratios are to it, in the same round"),
 		event(Floor, Target{}, Target{}, "an uninteresting event is unmarshalled, and its entry, with encoding/json; nothing else is done"),
+		event(Glance, Target{}, Target{}, "the base64 of an uninteresting event is decoded, and one word looked for; nothing else is done"),
 		event(Boring, Target{AtLeast: 0.9, Ratio: true}, Target{AtMost: 3, Ratio: true}, "an entry that says nothing of a denial"),
 		event(Read, Target{}, Target{}, "an entry that may be a denial by its bytes, and is none when it is read"),
 		event(Decided, Target{AtLeast: 0.6, Ratio: true}, Target{AtMost: 3, Ratio: true}, "read, planned, decided (a rule ignores it) and recorded in a file; no call is made"),

@@ -29,7 +29,7 @@ func (s *site) cutOff(args ...string) {
 		s.Fatalf("%d changes were seen: %v", len(cuts), err)
 	}
 	for n := range cuts {
-		if n%pace() != 0 {
+		if n%pace(s.T) != 0 {
 			continue
 		}
 		w, err := readWorld(cuts[n])
@@ -45,11 +45,11 @@ func (s *site) cutOff(args ...string) {
 }
 
 // pace is after how many changes a run is cut off: each takes seconds.
-func pace() int {
+func pace(t *testing.T) int {
 	switch {
 	case further.All():
 		return 1
-	case further.Wanted():
+	case further.Wanted(t):
 		return 4
 	default:
 		return 30

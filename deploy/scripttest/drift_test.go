@@ -38,7 +38,7 @@ func TestFunctionChanged(t *testing.T) {
 		{"eventTrigger.retryPolicy", "RETRY_POLICY_DO_NOT_RETRY", "|RETRY_POLICY_DO_NOT_RETRY"},
 		{"serviceConfig.environmentVariables", "", "somebody changed its variables"},
 	} {
-		if n > 2 && !further.Wanted() {
+		if n > 2 && !further.Wanted(t) {
 			break
 		}
 		want := s.world().String()
@@ -65,7 +65,7 @@ func TestSubscriptionElsewhere(t *testing.T) {
 		t.Errorf("without its subscription the function is deployed anew: %t\n%s", r.deploys(), r.out)
 	}
 	topics := []string{"_deleted-topic_", "projects/ops/topics/other"}
-	if !further.Wanted() {
+	if !further.Wanted(t) {
 		topics = topics[1:]
 	}
 	for _, topic := range topics {

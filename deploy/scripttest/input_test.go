@@ -114,7 +114,7 @@ func TestHostileInput(t *testing.T) {
 		"--notification-channel", "--deployer",
 	} {
 		all := hostile
-		if !further.Wanted() {
+		if !further.Wanted(t) {
 			all = hostile[:3]
 		}
 		for _, text := range all {
@@ -141,7 +141,7 @@ func TestStrangeFiles(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	names := []string{"a b.yaml", "-rules.yaml", "$(touch owned).yaml", "it's \"é\".yaml", "*.yaml"}
-	if !further.Wanted() {
+	if !further.Wanted(t) {
 		names = []string{"-$(touch owned) it's \"é\" *.yaml"}
 	}
 	for _, name := range names {

@@ -19,9 +19,16 @@ const (
 	noSkip = "PULLFIX_NO_SKIP"
 )
 
-// Wanted tells whether the further tests run, for a test that otherwise does
-// less.
-func Wanted() bool { return os.Getenv(wanted) != "" }
+// Wanted tells whether the further tests run, for a test that otherwise does less
+// and says so.
+func Wanted(t testing.TB) bool {
+	t.Helper()
+	if os.Getenv(wanted) == "" {
+		t.Logf("a further test: does more with %s=1", wanted)
+		return false
+	}
+	return true
+}
 
 // All tells whether the further tests run with each of their cases.
 func All() bool { return os.Getenv(wanted) == "all" }
@@ -30,7 +37,7 @@ func All() bool { return os.Getenv(wanted) == "all" }
 // sentence "a further test: …": "takes minutes".
 func Only(t testing.TB, reason string) {
 	t.Helper()
-	if !Wanted() {
+	if os.Getenv(wanted) == "" {
 		Lack(t, "a further test: %s: set %s=1", reason, wanted)
 	}
 }

@@ -82,7 +82,7 @@ func TestEnds(t *testing.T) {
 func TestWanted(t *testing.T) {
 	for value, want := range map[string][2]bool{"": {}, "1": {true, false}, "all": {true, true}} {
 		t.Setenv(wanted, value)
-		if got := [2]bool{Wanted(), All()}; got != want {
+		if got := [2]bool{Wanted(t), All()}; got != want {
 			t.Errorf("%s=%q: wanted and all are %t, want %t", wanted, value, got, want)
 		}
 	}

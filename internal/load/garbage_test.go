@@ -16,7 +16,7 @@ import (
 // no memory that it keeps.
 func TestGarbage(t *testing.T) {
 	count := 300
-	if further.Wanted() {
+	if further.Wanted(t) {
 		count = 10_000
 	}
 	w := newWorld(t)

@@ -14,11 +14,11 @@ import (
 )
 
 // clients is how many there are at once of each sort.
-func clients(what string) int {
+func clients(t *testing.T, what string) int {
 	switch {
 	case what == idle:
 		return 1000
-	case further.Wanted():
+	case further.Wanted(t):
 		return 100
 	}
 	return 20
@@ -118,7 +118,7 @@ func TestHostileClients(t *testing.T) {
 	for what, attack := range attacks {
 		t.Run(what, func(t *testing.T) {
 			w.forget(t)
-			conns := dialAll(t, w.address, clients(what))
+			conns := dialAll(t, w.address, clients(t, what))
 			var attackers sync.WaitGroup
 			for _, c := range conns {
 				attackers.Go(func() { attack(c) })

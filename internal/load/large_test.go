@@ -111,7 +111,7 @@ func length(body string) string {
 // process stays below the memory of an instance.
 func TestLargeBodies(t *testing.T) {
 	sorts := []string{"numbers"}
-	if further.Wanted() {
+	if further.Wanted(t) {
 		sorts = slices.Sorted(maps.Keys(largest()))
 	}
 	huge := strings.Repeat("x", 10*mebibyte)

@@ -133,7 +133,7 @@ func TestEveryEventIsAnswered(t *testing.T) {
 	switch {
 	case further.All():
 		count = 20_000
-	case further.Wanted():
+	case further.Wanted(t):
 		count = 4_000
 	}
 	for _, atOnce := range []int{deployed, 10 * deployed} {
