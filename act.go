@@ -224,7 +224,7 @@ func (f *function) apply(ctx context.Context, i *incident, past ledger.Past) err
 		f.settled(ctx, i)
 		return errors.Join(err, f.record(ctx, i.record))
 	}
-	if err == nil && !change.Made {
+	if err == nil && !change.Made && !change.Wider {
 		if past, err = book.Recall(ctx, i.key, f.now()); err != nil {
 			return err
 		}

@@ -314,30 +314,33 @@ func TestFloodOfFindingsIsOneAlert(t *testing.T) {
 // lets an administrator add the member, and delivers the event again: the
 // record must not say that pullfix did it.
 func TestSomebodyElsesGrantIsNotClaimed(t *testing.T) {
-	story, entry := load(t, "granted")
-	for n, f := range story.Files {
-		if f.Name == "seed.yaml" {
-			story.Files[n].Data = append(slices.Clip(f.Data), "faults: [{method: SetIamPolicy, code: ABORTED, times: 3}]\n"...)
-		}
-	}
-	s := newStage(t, story)
-	if status := s.send(t, "1", "binary", entry); status != http.StatusInternalServerError {
-		t.Fatalf("got status %d for an act that failed for now", status)
-	}
-	const repository = "projects/shared-images/locations/us-central1/repositories/apps"
-	registry, err := s.function.google.Registry(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	policy := s.cloud.Policies()[repository]
-	policy.Bindings[0].Members = append(policy.Bindings[0].Members, "serviceAccount:service-111111111111@serverless-robot-prod.iam.gserviceaccount.com")
-	if _, err := registry.SetIamPolicy(t.Context(), &iampb.SetIamPolicyRequest{Resource: repository, Policy: policy}); err != nil {
-		t.Fatal(err)
-	}
-	if status := s.send(t, "1", "binary", entry); status != http.StatusNoContent {
-		t.Fatalf("got status %d; log:\n%s", status, s.log)
-	}
-	if got := s.records(t); strings.Contains(got, "outcome: applied") || !strings.Contains(got, "outcome: already-held") {
-		t.Errorf("got records:\n%s\nwant already-held, and nothing applied", got)
+	const repository, agent = "projects/shared-images/locations/us-central1/repositories/apps",
+		"serviceAccount:service-111111111111@serverless-robot-prod.iam.gserviceaccount.com"
+	for _, test := range []struct {
+		name, code, role string
+		later            time.Duration
+	}{
+		{"the role, where the act is known to have failed", "ABORTED", "roles/artifactregistry.reader", 0},
+		{"a wider role, where that is not known", "UNAVAILABLE", "roles/artifactregistry.writer", actTime + arrivalTime},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			story, entry := load(t, "granted")
+			s := newStage(t, withSeed(story, "faults: [{method: SetIamPolicy, code: "+test.code+", times: 3}]\n"))
+			s.want(t, entry, http.StatusInternalServerError)
+			registry, err := s.function.google.Registry(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			policy := s.cloud.Policies()[repository]
+			policy.Bindings = append(policy.Bindings, &iampb.Binding{Role: test.role, Members: []string{agent}})
+			if _, err := registry.SetIamPolicy(t.Context(), &iampb.SetIamPolicyRequest{Resource: repository, Policy: policy}); err != nil {
+				t.Fatal(err)
+			}
+			s.at(now.Add(test.later))
+			s.want(t, entry, http.StatusNoContent)
+			if got := s.records(t); strings.Contains(got, "outcome: applied") || !strings.Contains(got, "outcome: already-held") {
+				t.Errorf("got records:\n%s\nwant already-held, and nothing applied", got)
+			}
+		})
 	}
 }

@@ -38,6 +38,7 @@ type Granter struct {
 type Change struct {
 	Made       bool   // false where it was so already
 	Found      bool   // with Made: a write got no answer, and the change is there, whoever made it
+	Wider      bool   // the member holds as much by a wider role, and the change is not made
 	Unsure     bool   // with an error: a write was sent that may have landed
 	EtagBefore string // base64, as gcloud prints it
 	EtagAfter  string
@@ -146,6 +147,7 @@ func (c *change) apply(policy *iampb.Policy) bool {
 	case includes(policy, c.binding):
 		c.end(found, nil)
 	case heldBy(policy, c.binding) != "":
+		held.Wider = true
 		c.end(held, nil)
 	case principals(policy) >= mostPrincipals:
 		c.fail(full(c.binding.Resource))

@@ -77,9 +77,13 @@ func unconditional(policy *iampb.Policy, role iam.Role) *iampb.Binding {
 // (https://cloud.google.com/iam/docs/principals-overview).
 var everyone = []string{"allUsers", "allAuthenticatedUsers"}
 
-// includes reports whether the member is in the unconditional binding of the role.
+// includes reports whether the member is in an unconditional binding of the role
+// itself.
 func includes(policy *iampb.Policy, b iam.Binding) bool {
-	return slices.ContainsFunc(unconditional(policy, b.Role).GetMembers(), func(m string) bool { return same(b.Member, m) })
+	return slices.ContainsFunc(policy.GetBindings(), func(held *iampb.Binding) bool {
+		return held.GetCondition() == nil && held.GetRole() == b.Role.String() &&
+			slices.ContainsFunc(held.GetMembers(), func(m string) bool { return same(b.Member, m) })
+	})
 }
 
 // heldBy returns the role through which the member holds the permissions of

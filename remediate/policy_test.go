@@ -25,6 +25,27 @@ func binding(role string, members ...string) *iampb.Binding {
 
 var conditional = &iampb.Binding{Role: reader, Members: []string{agent111}, Condition: &expr.Expr{Title: "t", Expression: "true"}}
 
+// TestWider tells the role that a change would give from what includes it.
+func TestWider(t *testing.T) {
+	for _, test := range []struct {
+		name string
+		by   *iampb.Binding
+		want bool
+	}{
+		{"the role", binding(reader, agent111), false},
+		{"a wider role", binding("roles/artifactregistry.repoAdmin", agent111), true},
+		{"the role, of everyone", binding(reader, "allUsers"), true},
+	} {
+		c := &change{binding: agentBinding, sent: "an etag"}
+		if c.apply(&iampb.Policy{Bindings: []*iampb.Binding{test.by}}) {
+			t.Fatalf("%s: something is to be written", test.name)
+		}
+		if c.change.Wider != test.want || c.change.Made == test.want {
+			t.Errorf("%s: got %+v, want wider %t, and that the change was made otherwise", test.name, c.change, test.want)
+		}
+	}
+}
+
 // TestApply makes a change to a policy; want is nil where there is nothing to
 // change.
 func TestApply(t *testing.T) {
