@@ -29,6 +29,9 @@ func (f *function) look(ctx context.Context, i *incident) error {
 		defer unlock()
 	}
 	past, err := f.consult(ctx, i)
+	if err == nil && past.Begun && past.Ended == "" && i.Obstacle.Seen == nil {
+		err = f.glance(ctx, i)
+	}
 	i.contested = i.contested || past.Begun
 	switch {
 	case err != nil:
@@ -109,7 +112,7 @@ func (f *function) abandon(ctx context.Context, i *incident) error {
 // asked, and the ledger only of what another delivery may have seen otherwise.
 func (f *function) consult(ctx context.Context, i *incident) (past ledger.Past, err error) {
 	switch {
-	case i.Obstacle.Cause == remediate.WouldHelp:
+	case i.Obstacle.Cause == remediate.WouldHelp && i.Decision.Verdict != rules.Ignore:
 	case i.contested:
 		return f.recall(ctx, i)
 	default:
@@ -164,6 +167,15 @@ func (f *function) check(ctx context.Context, i *incident) (err error) {
 	return nil
 }
 
+// glance asks live state only for the policy, to see what an act has come to.
+func (f *function) glance(ctx context.Context, i *incident) error {
+	found, trouble := i.Obstacle, i.record.Error
+	err := f.check(ctx, i)
+	found.Seen = i.Obstacle.Seen
+	i.Obstacle, i.record.Error = found, trouble
+	return err
+}
+
 // since tells how long ago pullfix made the grant that does not help yet.
 func (f *function) since(ctx context.Context, i *incident) error {
 	book, err := f.ledger(ctx)
@@ -210,7 +222,11 @@ func (f *function) apply(ctx context.Context, i *incident, past ledger.Past) err
 		return f.finish(ctx, i, start.Ended)
 	case !start.Trip.IsZero():
 		i.stopped(start.Trip, f.Policy.Limits().GrantsPerHour)
-		return errors.Join(f.conclude(ctx, i), f.tellTrip(ctx, start.Trip))
+		i.settle()
+		if err := errors.Join(f.done(ctx, i), f.tellTrip(ctx, start.Trip)); err != nil {
+			return err
+		}
+		return f.unchanged(ctx, i)
 	}
 	if err := f.record(acting, i.intend()); err != nil {
 		return errors.Join(err, book.Abandon(ctx, i.key, i.by, f.now()))
@@ -226,7 +242,7 @@ func (f *function) apply(ctx context.Context, i *incident, past ledger.Past) err
 	}
 	if err == nil && !change.Made && !change.Wider {
 		if past, err = book.Recall(ctx, i.key, f.now()); err != nil {
-			return err
+			return errors.Join(err, book.Abandon(ctx, i.key, i.by, f.now()))
 		}
 		if past.Joined(i.by) { // that delivery may have made the change, and be cut off
 			return f.recover(ctx, i)
@@ -278,22 +294,30 @@ func outlive(ctx context.Context) (context.Context, context.CancelFunc) {
 }
 
 // conclude records a decision that changes nothing, tells about it, and only then
-// ends the event where that is contested: until then it may come again, and be
-// decided otherwise. There is no end while another delivery may change something.
+// ends the event: until then it may come again, and be decided otherwise.
 func (f *function) conclude(ctx context.Context, i *incident) error {
 	i.settle()
-	if err := f.done(ctx, i); err != nil || !i.contested {
+	if err := f.done(ctx, i); err != nil {
 		return err
+	}
+	return f.unchanged(ctx, i)
+}
+
+// unchanged ends an event that has changed nothing, where that is contested. There is
+// no such end while another delivery may change something, nor after it has.
+func (f *function) unchanged(ctx context.Context, i *incident) error {
+	if !i.contested {
+		return nil
 	}
 	book, err := f.ledger(ctx)
 	if err != nil {
 		return err
 	}
 	stands, err := f.ends(ctx, i, book)
-	if err != nil || stands == "" {
-		return err
+	if err == nil && stands != "" {
+		err = errors.New("another delivery has ended the event otherwise meanwhile: it is finished when it comes again")
 	}
-	return f.finish(ctx, i, stands)
+	return err
 }
 
 // end remembers how an act ended before it is recorded. When the record or the

@@ -126,7 +126,9 @@ func (f *function) remedy(ctx context.Context, i *incident) (err error) {
 	i.contest()
 	if i.Decision.Verdict == rules.Ignore {
 		i.unignore()
-		return f.conclude(ctx, i)
+		if !i.contested {
+			return f.conclude(ctx, i)
+		}
 	}
 	return f.look(ctx, i)
 }

@@ -105,6 +105,14 @@ func foundIsOfOne(_ *testing.T, w *world) {
 	w.granted(all[1], "e", later, 20)
 	w.endsAs(all[1], "e", "found", Found, later.Add(actTime), "found")
 	w.taken(all[0], "d", later.Add(actTime))
+
+	// One that has looked before another one made it, and is begun after that.
+	looked := later.Add(time.Hour)
+	w.granted(all[1], "f", looked.Add(5*time.Second), 20)
+	w.end(all[1], "f", "binding", looked.Add(5*time.Second))
+	_, err := all[0].Begin(w.Context(), "g", w.by(looked), Past{}, looked.Add(20*time.Second), 20)
+	w.must(err)
+	w.taken(all[0], "g", looked.Add(20*time.Second))
 }
 
 func claimIsDueOnce(_ *testing.T, w *world) {

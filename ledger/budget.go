@@ -3,6 +3,7 @@ package ledger
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"time"
 )
@@ -87,6 +88,7 @@ type spent struct {
 	Shard  int       `json:"shard"`
 	Bucket time.Time `json:"bucket"`         // in which it is counted as open; zero where it never was
 	Made   bool      `json:"made,omitempty"` // never to be given back
+	Since  time.Time `json:"since"`          // what the first delivery knew of the policy it had read after that
 	// Acts are the deliveries that have begun the event, and until when each may
 	// act. One that has said what came of it is not among them.
 	Acts map[string]time.Time `json:"acts,omitempty"`
@@ -133,10 +135,15 @@ func (l *Ledger) Begin(ctx context.Context, event string, by Delivery, past Past
 	if b.counted && l.left != nil {
 		l.left(b.left)
 	}
-	if o.err != nil {
-		return Start{}, o.err
+	if o.err == nil {
+		return start, nil
 	}
-	return start, nil
+	if o.sent { // the delivery does not know that it has begun
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), l.calls.Timeout)
+		defer cancel()
+		o.err = errors.Join(o.err, l.Abandon(ctx, event, by, now))
+	}
+	return Start{}, o.err
 }
 
 // Abandon says that it is certain that the delivery has written nothing for an

@@ -107,8 +107,11 @@ func (b binding) others(event string, since time.Time) (until time.Time) {
 	return until
 }
 
-// taken reports whether another event has made the grant since this one had its
-// part of the budget.
+// nearClocks is how far the clocks of instances may be apart that act at once.
+const nearClocks = 15 * time.Second
+
+// taken reports whether another event has made the grant since this one has looked
+// first.
 func (b binding) taken(event string, grant *spent) bool {
-	return b.Event != "" && b.Event != event && (grant == nil || !b.At.Before(grant.Bucket))
+	return b.Event != "" && b.Event != event && (grant == nil || b.At.After(grant.Since.Add(-nearClocks)))
 }

@@ -19,7 +19,7 @@ type budgetModel struct {
 	made     map[string]bool                 // of those that were begun
 	acts     map[string]map[string]time.Time // of those that were begun: until when a delivery may act
 	ended    map[string]string
-	taken    map[string]time.Time // of those that were begun: when
+	since    map[string]time.Time // of those that were begun: when the first one looked
 	bindings map[string]Grant
 	changing map[string]map[string]time.Time // until when an event may change a binding, by the binding
 	trip     Trip
@@ -103,6 +103,9 @@ func (m *budgetModel) begin(perHour int) {
 		if busy = isBusy(err); busy {
 			return nil
 		}
+		if err != nil {
+			m.withdrawn(event, by)
+		}
 		return err
 	})
 	if busy && (m.begun[event] || !m.trip.IsZero()) {
@@ -126,7 +129,7 @@ func (m *budgetModel) begin(perHour int) {
 		}
 	case trip.IsZero():
 		m.begun[event], m.grants[event] = true, modelGrant{begun: now}
-		m.acts[event], m.taken[event] = map[string]time.Time{}, bucketOf(now)
+		m.acts[event], m.since[event] = map[string]time.Time{}, by.Since
 		m.begins(event, by)
 		if open, made := m.count(now, 0, 0); open+made > perHour {
 			m.Fatalf("%d open and %d made in the hour before %s, want at most %d", open, made, now, perHour)
@@ -137,6 +140,22 @@ func (m *budgetModel) begin(perHour int) {
 			m.Fatalf("tripped after %d grants of %d", made, perHour)
 		}
 		m.trip = trip
+	}
+}
+
+// withdrawn is a beginning that failed: it may have given back what a delivery took
+// that can do nothing any more.
+func (m *budgetModel) withdrawn(event string, by Delivery) {
+	past, err := New(m.store.Store).Recall(m.Context(), event, m.now)
+	switch {
+	case err != nil:
+		m.Fatal(err)
+	case past.Begun || !m.begun[event]:
+	case m.made[event] || m.others(event, by):
+		m.Fatalf("event %s: its grant was given back, want it kept", event)
+	default:
+		m.giveBack(event)
+		delete(m.changing[by.Binding], event)
 	}
 }
 
@@ -163,7 +182,7 @@ func (m *budgetModel) abandon() {
 func (m *budgetModel) giveBack(event string) {
 	delete(m.begun, event)
 	delete(m.acts, event)
-	delete(m.taken, event)
+	delete(m.since, event)
 	delete(m.grants, event)
 }
 
@@ -207,6 +226,7 @@ func (m *budgetModel) end(made Made) {
 func (m *budgetModel) settle(event string, by Delivery, how string) {
 	m.ended[event] = how
 	delete(m.changing[by.Binding], event)
+	delete(m.prepared, event) // a trip is true of an event that has ended, too
 }
 
 // changed reports whether another event may change the binding.
@@ -223,8 +243,8 @@ func (m *budgetModel) changed(event string, by Delivery) bool {
 // begun.
 func (m *budgetModel) granted(event string, by Delivery, now time.Time) bool {
 	last := m.bindings[by.Binding]
-	begun, known := m.taken[event]
-	return last.Event != "" && last.Event != event && now.Before(last.At.Add(grantMemory)) && (!known || !last.At.Before(begun))
+	looked, known := m.since[event]
+	return last.Event != "" && last.Event != event && now.Before(last.At.Add(grantMemory)) && (!known || last.At.After(looked.Add(-nearClocks)))
 }
 
 // make is the end with a grant.
@@ -312,7 +332,7 @@ func TestBudgetModel(t *testing.T) {
 		m := &budgetModel{
 			machine: newMachine(t), prepared: map[string]Past{}, grants: map[string]modelGrant{}, begun: map[string]bool{},
 			acts: map[string]map[string]time.Time{}, made: map[string]bool{}, ended: map[string]string{}, bindings: map[string]Grant{},
-			taken: map[string]time.Time{}, changing: map[string]map[string]time.Time{},
+			since: map[string]time.Time{}, changing: map[string]map[string]time.Time{},
 		}
 		perHour := rapid.IntRange(0, 12).Draw(t, "per hour")
 		t.Repeat(map[string]func(*rapid.T){

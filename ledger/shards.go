@@ -56,7 +56,10 @@ func (b *beginning) spend(d *documents, e event) (Trip, error) {
 		return Trip{}, &retry.Transient{Err: fmt.Errorf(
 			"budget of %d grants an hour: %d were made, and acts in progress have the rest", b.perHour, made)}
 	}
-	e.Grant = &spent{Epoch: state.Epoch, Shard: c.room(b.shard, b.perHour), Bucket: bucketOf(b.now), Acts: map[string]time.Time{b.by.ID: b.by.Until}}
+	e.Grant = &spent{
+		Epoch: state.Epoch, Shard: c.room(b.shard, b.perHour), Bucket: bucketOf(b.now),
+		Since: b.by.Since, Acts: map[string]time.Time{b.by.ID: b.by.Until},
+	}
 	if err := c.spend(d, e.Grant, b.perHour); err != nil {
 		return Trip{}, err
 	}
@@ -72,6 +75,9 @@ func (b beginning) join(d *documents, e event) error {
 		e.Grant.Acts = map[string]time.Time{}
 	}
 	e.Grant.Acts[b.by.ID] = b.by.Until
+	if b.by.Since.Before(e.Grant.Since) {
+		e.Grant.Since = b.by.Since
+	}
 	return b.begin(d, e)
 }
 
@@ -87,7 +93,7 @@ func (b beginning) undo(d *documents) error {
 	if err != nil || e.Grant == nil {
 		return err
 	}
-	if _, begun := e.Grant.Acts[b.by.ID]; !begun || e.Grant.Made {
+	if _, begun := e.Grant.Acts[b.by.ID]; !begun {
 		return nil
 	}
 	delete(e.Grant.Acts, b.by.ID)

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"cloud.google.com/go/iam/apiv1/iampb"
 	"github.com/googleapis/gax-go/v2"
@@ -55,7 +56,9 @@ type change struct {
 	seen    *iampb.Policy // as the check read it; nil where that is not known
 	reason  string        // for Google's audit log
 	away    bool          // out of the policy
+	until   time.Time     // nothing is sent for it after that; zero where it has all the time
 	sent    string        // etag before the first write that may have made it although it failed
+	lost    bool          // a write got no answer that says what became of it, and may arrive yet
 	settled bool
 	outcome
 }
@@ -83,6 +86,7 @@ func (g *Granter) Remove(ctx context.Context, removal Removal, reason string) (C
 }
 
 func (g *Granter) do(ctx context.Context, c *change) (Change, error) {
+	c.until, _ = ctx.Deadline()
 	end, taken, err := g.queue.Do(ctx, c.binding.Resource, c, func(changes []*change) []outcome {
 		return g.run(ctx, changes)
 	})
@@ -127,6 +131,22 @@ func (c *change) fail(err error) {
 		err = &retry.Transient{Err: err}
 	}
 	c.end(Change{Unsure: c.sent != "", EtagBefore: c.sent}, err)
+}
+
+// expire fails a change that nobody waits for any more. Another one may go on for
+// longer, and writes without it.
+func (c *change) expire() {
+	if !c.until.IsZero() && !time.Now().Before(c.until) {
+		c.fail(&retry.Transient{Err: fmt.Errorf("write the policy of %s: %w", c.binding.Resource, context.DeadlineExceeded)})
+	}
+}
+
+// refused notes that the last write was refused, and that the change is not there.
+// One before it of which nothing was heard may arrive all the same.
+func (c *change) refused() {
+	if !c.lost {
+		c.sent = ""
+	}
 }
 
 // apply puts the change into the policy. It reports false where there is
@@ -189,6 +209,7 @@ func (w *writer) write(ctx context.Context, changes []*change) error {
 	pause := w.calls.Pauses()
 	var last error // of a write, when there is no other attempt
 	for policy := seen(changes); ; policy = nil {
+		settle(changes, (*change).expire)
 		if policy == nil {
 			policy = w.current(ctx, changes, last)
 		}
@@ -198,20 +219,21 @@ func (w *writer) write(ctx context.Context, changes []*change) error {
 		case len(open) == 0:
 			return nil
 		case last != nil && retry.React(retry.Write, last) == retry.GiveUp:
-			settle(open, func(c *change) { c.sent = "" }) // it was refused, and is not there
+			settle(open, func(c *change) { c.refused() })
 			return last
 		case last != nil:
 			return last
 		case before == "":
 			return fmt.Errorf("write the policy of %s: %w", w.of, errNoEtag)
 		}
-		after, err := w.send(explained(ctx, open), policy)
+		after, err := w.send(explained(ctx, open), policy, earliest(open))
 		if err == nil {
 			settle(open, func(c *change) { c.end(Change{Made: true, EtagBefore: before, EtagAfter: etag(after)}, nil) })
 			return nil
 		}
 		if retry.Landed(err) {
-			settle(open, func(c *change) { c.sent = cmp.Or(c.sent, before) })
+			unknown := retry.React(retry.Write, err) != retry.GiveUp
+			settle(open, func(c *change) { c.sent, c.lost = cmp.Or(c.sent, before), c.lost || unknown })
 		}
 		if retry.React(retry.Write, err) != retry.Here || !pause(ctx, retry.Write, err) {
 			last = err
@@ -256,7 +278,22 @@ func (w *writer) current(ctx context.Context, changes []*change, last error) *ia
 	return policy
 }
 
-func (w *writer) send(ctx context.Context, policy *iampb.Policy) (*iampb.Policy, error) {
+// earliest is until when all changes may be sent, zero where there is no end.
+func earliest(changes []*change) (until time.Time) {
+	for _, c := range changes {
+		if until.IsZero() || !c.until.IsZero() && c.until.Before(until) {
+			until = c.until
+		}
+	}
+	return until
+}
+
+func (w *writer) send(ctx context.Context, policy *iampb.Policy, until time.Time) (*iampb.Policy, error) {
+	if !until.IsZero() {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithDeadline(ctx, until)
+		defer cancel()
+	}
 	after, err := retry.Attempt(ctx, w.calls, func(ctx context.Context) (*iampb.Policy, error) {
 		return w.policies.SetIamPolicy(ctx, &iampb.SetIamPolicyRequest{Resource: w.of.String(), Policy: policy}, retry.Once)
 	})

@@ -110,6 +110,11 @@ func TestGrantUnderFaults(t *testing.T) {
 			faults: []string{"{method: SetIamPolicy, code: UNAVAILABLE, times: 3}", "{method: SetIamPolicy, code: UNAVAILABLE, times: 1, afterWrite: true}"},
 			want:   Change{Made: true, Found: true}, landed: true, writes: 4,
 		},
+		{
+			name:   "may not write, after an answer that never came",
+			faults: []string{"{method: SetIamPolicy, code: DEADLINE_EXCEEDED, times: 1}", "{method: SetIamPolicy, code: PERMISSION_DENIED, times: 9}"},
+			want:   Change{Unsure: true}, fails: "PermissionDenied", again: true, writes: 2,
+		},
 		{name: "may not write", faults: []string{"{method: SetIamPolicy, code: PERMISSION_DENIED, times: 9}"}, fails: "PermissionDenied", writes: 1},
 		{name: "organisation policy", faults: []string{"{method: SetIamPolicy, code: FAILED_PRECONDITION, times: 9}"}, fails: "FailedPrecondition", writes: 1},
 		{name: "may not read", faults: []string{"{method: GetIamPolicy, code: PERMISSION_DENIED, times: 9}"}, fails: "PermissionDenied"},

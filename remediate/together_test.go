@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/googleapis/gax-go/v2"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/testing/protocmp"
 
@@ -250,6 +251,24 @@ func TestWhoWaitsTooLong(t *testing.T) {
 	if err := <-first; err != nil {
 		t.Errorf("the other one: %v", err)
 	}
+}
+
+// TestNothingIsSentForWhoIsGone writes the change of one together with that of
+// another, whose time is up before the write is.
+func TestNothingIsSentForWhoIsGone(t *testing.T) {
+	cloud, _, granter := start(t, withFaults(world, "{method: SetIamPolicy, code: ABORTED, times: 1}"))
+	granter.Calls.Backoff = gax.Backoff{Initial: 200 * time.Millisecond, Max: 200 * time.Millisecond, Multiplier: 1}
+	before := membersOf(cloud)
+	gone := &change{binding: agentPlan(1000).Binding, until: time.Now().Add(20 * time.Millisecond)}
+	there := &change{binding: agentPlan(1001).Binding}
+	outcomes := granter.run(t.Context(), []*change{gone, there})
+	if transient := (*retry.Transient)(nil); !errors.As(outcomes[0].err, &transient) {
+		t.Errorf("who is gone: got %v, want a transient error", outcomes[0].err)
+	}
+	if got := outcomes[1]; got.err != nil || !got.change.Made {
+		t.Errorf("who is there: got %+v, want the change", got)
+	}
+	wantAdded(t, cloud, before, []int{1001})
 }
 
 func TestRemove(t *testing.T) {

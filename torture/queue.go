@@ -28,7 +28,7 @@ const mostTries = 50
 // the deployment, 10 s to 600 s, so that more happens.
 const (
 	shortestPause = 20 * time.Millisecond
-	longestPause  = 8 * time.Second
+	longestPause  = 20 * time.Second
 )
 
 // queue stands in for Pub/Sub: it delivers every message until somebody is done

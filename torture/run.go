@@ -115,7 +115,7 @@ func (r *run) prepare(ctx context.Context, folder string, env []string) (err err
 }
 
 // drain is how long may pass until everything that was published is done with.
-const drain = 5 * time.Minute
+const drain = 20 * time.Minute
 
 // play plays until everything is done, or time is up.
 func (r *run) play(ctx context.Context, beside func(context.Context)) error {
