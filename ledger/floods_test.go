@@ -74,7 +74,7 @@ func (c *channel) hold(ctx context.Context, l *Ledger, problem, event string, no
 
 func floodIsSummarised(_ *testing.T, w *world) { w.flood(25) }
 
-func TestFloodOfAThousand(t *testing.T) { (newWorld(t, NewMemory())).flood(250) }
+func TestFloodOfAThousand(t *testing.T) { newWorld(t, NewMemory()).flood(250) }
 
 // flood is two floods of a minute each over four instances, of problems that
 // differ.
