@@ -53,12 +53,13 @@ type outcome struct {
 // change is one member on its way into a policy, or out of it.
 type change struct {
 	binding iam.Binding
-	seen    *iampb.Policy // as the check read it; nil where that is not known
-	reason  string        // for Google's audit log
-	away    bool          // out of the policy
-	until   time.Time     // nothing is sent for it after that; zero where it has all the time
-	sent    string        // etag before the first write that may have made it although it failed
-	lost    bool          // a write got no answer that says what became of it, and may arrive yet
+	seen    *iampb.Policy   // as the check read it; nil where that is not known
+	reason  string          // for Google's audit log
+	away    bool            // out of the policy
+	gone    <-chan struct{} // nothing is sent for it when this is closed
+	until   time.Time       // when it will be at the latest; zero where that is not known
+	sent    string          // etag before the first write that may have made it although it failed
+	lost    bool            // a write got no answer that says what became of it, and may arrive yet
 	settled bool
 	outcome
 }
@@ -86,6 +87,7 @@ func (g *Granter) Remove(ctx context.Context, removal Removal, reason string) (C
 }
 
 func (g *Granter) do(ctx context.Context, c *change) (Change, error) {
+	c.gone = ctx.Done()
 	c.until, _ = ctx.Deadline()
 	end, taken, err := g.queue.Do(ctx, c.binding.Resource, c, func(changes []*change) []outcome {
 		return g.run(ctx, changes)
@@ -136,8 +138,10 @@ func (c *change) fail(err error) {
 // expire fails a change that nobody waits for any more. Another one may go on for
 // longer, and writes without it.
 func (c *change) expire() {
-	if !c.until.IsZero() && !time.Now().Before(c.until) {
+	select {
+	case <-c.gone:
 		c.fail(&retry.Transient{Err: fmt.Errorf("write the policy of %s: %w", c.binding.Resource, context.DeadlineExceeded)})
+	default:
 	}
 }
 

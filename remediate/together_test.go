@@ -259,7 +259,9 @@ func TestNothingIsSentForWhoIsGone(t *testing.T) {
 	cloud, _, granter := start(t, withFaults(world, "{method: SetIamPolicy, code: ABORTED, times: 1}"))
 	granter.Calls.Backoff = gax.Backoff{Initial: 200 * time.Millisecond, Max: 200 * time.Millisecond, Multiplier: 1}
 	before := membersOf(cloud)
-	gone := &change{binding: agentPlan(1000).Binding, until: time.Now().Add(20 * time.Millisecond)}
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancel()
+	gone := &change{binding: agentPlan(1000).Binding, gone: ctx.Done()}
 	there := &change{binding: agentPlan(1001).Binding}
 	outcomes := granter.run(t.Context(), []*change{gone, there})
 	if transient := (*retry.Transient)(nil); !errors.As(outcomes[0].err, &transient) {
