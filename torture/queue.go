@@ -183,7 +183,7 @@ const (
 )
 
 func backoff(d delivery) time.Duration {
-	pause := min(shortestPause<<min(d.try-1, 10), longestPause)
+	pause := min(shortestPause<<min(d.try-1, mostTries/3), longestPause)
 	return pause/2 + time.Duration(d.chance.Int64N(int64(pause)))
 }
 

@@ -60,6 +60,21 @@ func TestQueueLaysAside(t *testing.T) {
 	})
 }
 
+// TestPausesGrow wants the pauses to become as long as they may be, so that an act
+// that was cut off is over before a message has had all of its deliveries.
+func TestPausesGrow(t *testing.T) {
+	for try := range mostTries {
+		d := delivery{try: try + 1, chance: chances(1, "pauses", uint64(try))}
+		least, most := shortestPause/2, longestPause*3/2
+		if try > mostTries/3 {
+			least = longestPause / 2
+		}
+		if got := backoff(d); got < least || got > most {
+			t.Errorf("a pause of %s after %d deliveries, want %s to %s", got, d.try, least, most)
+		}
+	}
+}
+
 func TestQueueStops(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		q := someQueue(1)

@@ -10,10 +10,14 @@ import (
 // TestShortRuns are a torture run in which everything may be granted, and one
 // whose budget is used up.
 func TestShortRuns(t *testing.T) {
-	for _, p := range []plan{
+	runs := []plan{
 		{seed: 1, events: 300, kills: 10, instances: 3, perHour: 100_000, limit: 5 * time.Minute},
 		{seed: 2, events: 150, kills: 4, instances: 2, perHour: 10, limit: 5 * time.Minute},
-	} {
+	}
+	if testing.Short() {
+		runs = runs[1:]
+	}
+	for _, p := range runs {
 		t.Run(p.arguments(), func(t *testing.T) {
 			t.Parallel()
 			var out bytes.Buffer
