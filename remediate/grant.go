@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"cloud.google.com/go/iam/apiv1/iampb"
@@ -113,6 +114,10 @@ func (g *Granter) run(ctx context.Context, changes []*change) []outcome {
 	return outcomes
 }
 
+func settled(changes []*change) bool {
+	return !slices.ContainsFunc(changes, func(c *change) bool { return !c.settled })
+}
+
 func settle(changes []*change, end func(*change)) {
 	for _, c := range changes {
 		if !c.settled {
@@ -153,33 +158,63 @@ func (c *change) refused() {
 	}
 }
 
-// apply puts the change into the policy. It reports false where there is
-// nothing to write: the policy is so already, or can not become so.
+// apply puts the change into the policy. It reports false, and leaves the policy as
+// it is, where that would make no difference, or cannot be.
 func (c *change) apply(policy *iampb.Policy) bool {
-	there := etag(policy)
-	held := Change{EtagBefore: there, EtagAfter: there}
-	found := held
-	if c.sent != "" {
-		found = Change{Made: true, Found: true, EtagBefore: c.sent, EtagAfter: there}
-	}
 	switch {
+	case c.standing(policy) != different:
+		return false
 	case c.away:
-		if remove(policy, c.binding) {
-			return true
-		}
-		c.end(found, nil)
-	case includes(policy, c.binding):
-		c.end(found, nil)
-	case heldBy(policy, c.binding) != "":
-		held.Wider = true
-		c.end(held, nil)
-	case principals(policy) >= mostPrincipals:
-		c.fail(full(c.binding.Resource))
+		remove(policy, c.binding)
 	default:
 		add(policy, c.binding)
-		return true
 	}
-	return false
+	return true
+}
+
+// standing is how a change stands to a policy.
+type standing uint8
+
+const (
+	different standing = iota // the change would make a difference
+	so                        // the policy is so already
+	byWider                   // the member holds as much by a wider role
+	noRoom                    // the policy is full
+)
+
+func (c *change) standing(policy *iampb.Policy) standing {
+	if c.away {
+		if has(unconditional(policy, c.binding.Role), c.binding.Member) {
+			return different
+		}
+		return so
+	}
+	switch {
+	case includes(policy, c.binding):
+		return so
+	case heldBy(policy, c.binding) != "":
+		return byWider
+	case principals(policy) >= mostPrincipals:
+		return noRoom
+	default:
+		return different
+	}
+}
+
+// decided ends the change where the policy as it was read leaves nothing to write.
+func (c *change) decided(read *iampb.Policy) bool {
+	there := etag(read)
+	switch s := c.standing(read); {
+	case s == different:
+		return false
+	case s == so && c.sent != "":
+		c.end(Change{Made: true, Found: true, EtagBefore: c.sent, EtagAfter: there}, nil)
+	case s == noRoom:
+		c.fail(full(c.binding.Resource))
+	default:
+		c.end(Change{Wider: s == byWider, EtagBefore: there, EtagAfter: there}, nil)
+	}
+	return true
 }
 
 // writer changes one policy.
@@ -214,6 +249,9 @@ func (w *writer) write(ctx context.Context, changes []*change) error {
 	var last error // of a write, when there is no other attempt
 	for policy := seen(changes); ; policy = nil {
 		settle(changes, (*change).expire)
+		if settled(changes) {
+			return nil
+		}
 		if policy == nil {
 			policy = w.current(ctx, changes, last)
 		}
@@ -233,7 +271,7 @@ func (w *writer) write(ctx context.Context, changes []*change) error {
 		after, err := w.send(explained(ctx, open), policy, earliest(open))
 		if err == nil {
 			settle(open, func(c *change) { c.end(Change{Made: true, EtagBefore: before, EtagAfter: etag(after)}, nil) })
-			return nil
+			continue
 		}
 		if retry.Landed(err) {
 			unknown := retry.React(retry.Write, err) != retry.GiveUp
@@ -245,15 +283,21 @@ func (w *writer) write(ctx context.Context, changes []*change) error {
 	}
 }
 
-// apply puts the changes into the policy, and returns those that make a
-// difference.
+// apply ends the changes that the policy as it was read decides, and puts the others
+// into it. It returns those. A change that makes no difference only because of
+// another one waits until that is written: it may never be.
 func apply(policy *iampb.Policy, changes []*change) []*change {
-	var open []*change
+	var undecided, open []*change
 	settle(changes, func(c *change) {
+		if !c.decided(policy) {
+			undecided = append(undecided, c)
+		}
+	})
+	for _, c := range undecided {
 		if c.apply(policy) {
 			open = append(open, c)
 		}
-	})
+	}
 	return open
 }
 

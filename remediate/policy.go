@@ -50,18 +50,18 @@ func add(policy *iampb.Policy, b iam.Binding) {
 	to.Members = append(to.Members, b.Member.String())
 }
 
-// remove takes the member out of the unconditional binding of the role, and
-// reports whether it was there. A binding that is left without members goes,
-// because an empty one is refused.
-func remove(policy *iampb.Policy, b iam.Binding) bool {
+// remove takes the member out of the unconditional binding of the role, in which it
+// is. A binding that is left without members goes, because an empty one is refused.
+func remove(policy *iampb.Policy, b iam.Binding) {
 	from := unconditional(policy, b.Role)
-	n := slices.IndexFunc(from.GetMembers(), func(m string) bool { return same(b.Member, m) })
-	if n < 0 {
-		return false
-	}
+	n := slices.IndexFunc(from.Members, func(m string) bool { return same(b.Member, m) })
 	from.Members = slices.Delete(from.Members, n, n+1)
 	policy.Bindings = slices.DeleteFunc(policy.Bindings, func(b *iampb.Binding) bool { return b == from && len(b.GetMembers()) == 0 })
-	return true
+}
+
+// has reports whether the member is in a binding.
+func has(b *iampb.Binding, member iam.Principal) bool {
+	return slices.ContainsFunc(b.GetMembers(), func(m string) bool { return same(member, m) })
 }
 
 func unconditional(policy *iampb.Policy, role iam.Role) *iampb.Binding {
@@ -81,8 +81,7 @@ var everyone = []string{"allUsers", "allAuthenticatedUsers"}
 // itself.
 func includes(policy *iampb.Policy, b iam.Binding) bool {
 	return slices.ContainsFunc(policy.GetBindings(), func(held *iampb.Binding) bool {
-		return held.GetCondition() == nil && held.GetRole() == b.Role.String() &&
-			slices.ContainsFunc(held.GetMembers(), func(m string) bool { return same(b.Member, m) })
+		return held.GetCondition() == nil && held.GetRole() == b.Role.String() && has(held, b.Member)
 	})
 }
 

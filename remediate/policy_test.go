@@ -37,7 +37,7 @@ func TestWider(t *testing.T) {
 		{"the role, of everyone", binding(reader, "allUsers"), true},
 	} {
 		c := &change{binding: agentBinding, sent: "an etag"}
-		if c.apply(&iampb.Policy{Bindings: []*iampb.Binding{test.by}}) {
+		if len(apply(&iampb.Policy{Bindings: []*iampb.Binding{test.by}}, []*change{c})) > 0 {
 			t.Fatalf("%s: something is to be written", test.name)
 		}
 		if c.change.Wider != test.want || c.change.Made == test.want {
@@ -77,7 +77,7 @@ func TestApply(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			policy := proto.CloneOf(&iampb.Policy{Bindings: test.before})
 			c := &change{binding: agentBinding, away: test.away}
-			changed := c.apply(policy)
+			changed := len(apply(policy, []*change{c})) > 0
 			want := test.want
 			if want == nil {
 				want = test.before
@@ -98,13 +98,13 @@ func TestAPolicyThatIsFull(t *testing.T) {
 		members[n] = fmt.Sprintf("user:u%d@example.com", n)
 	}
 	policy := &iampb.Policy{Bindings: []*iampb.Binding{binding("roles/viewer", members...)}}
-	if c := (&change{binding: agentBinding}); !c.apply(policy) {
-		t.Fatalf("with %d principals: %v", len(members), c.err)
-	}
 	second := agentBinding
 	second.Member = iam.CloudRunAgent(must(iam.ParseProject("222")))
-	c := &change{binding: second}
-	if c.apply(policy) {
+	first, c := &change{binding: agentBinding}, &change{binding: second}
+	if got := apply(policy, []*change{first, c}); len(got) != 1 || got[0] != first || c.settled {
+		t.Fatalf("with %d principals, got %d changes, want the first, and the second to wait for it: %v", len(members), len(got), c.err)
+	}
+	if len(apply(policy, []*change{c})) > 0 {
 		t.Errorf("with %d principals, one was added", mostPrincipals)
 	}
 	var r *RefusedError

@@ -9,7 +9,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/googleapis/gax-go/v2"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/testing/protocmp"
 
@@ -168,6 +169,33 @@ func TestManyGrantsOfOneMember(t *testing.T) {
 	wantAdded(t, cloud, before, []int{1000})
 }
 
+// TestTwoRolesOfOneMember grants one member a role and a wider one at the same time.
+// Whether the narrow one is needed hangs on what becomes of the wide one.
+func TestTwoRolesOfOneMember(t *testing.T) {
+	narrow := agentPlan(1000).Binding
+	wide := narrow
+	wide.Role = iam.ArtifactWriter
+	for _, test := range []struct {
+		name, seed   string
+		failed, held bool
+	}{
+		{"written", world, false, true},
+		{"never written", withFaults(world, "{method: SetIamPolicy, code: ABORTED, times: 99}"), true, false},
+	} {
+		_, _, granter := start(t, test.seed)
+		outcomes := granter.run(t.Context(), []*change{{binding: wide}, {binding: narrow}})
+		for n, o := range outcomes {
+			transient := (*retry.Transient)(nil)
+			if errors.As(o.err, &transient) != test.failed {
+				t.Errorf("%s: change %d: got %v, want a failure that may pass: %t", test.name, n, o.err, test.failed)
+			}
+		}
+		if got := outcomes[1].change.Wider; got != test.held {
+			t.Errorf("%s: got that the member has the narrow role by a wider one: %t, want %t", test.name, got, test.held)
+		}
+	}
+}
+
 func TestManyFailTogether(t *testing.T) {
 	const agents = 10
 	for _, test := range []struct {
@@ -256,11 +284,17 @@ func TestWhoWaitsTooLong(t *testing.T) {
 // TestNothingIsSentForWhoIsGone writes the change of one together with that of
 // another, whose time is up before the write is.
 func TestNothingIsSentForWhoIsGone(t *testing.T) {
-	cloud, _, granter := start(t, withFaults(world, "{method: SetIamPolicy, code: ABORTED, times: 1}"))
-	granter.Calls.Backoff = gax.Backoff{Initial: 200 * time.Millisecond, Max: 200 * time.Millisecond, Multiplier: 1}
+	cloud, _, granter := start(t, world)
 	before := membersOf(cloud)
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
+	cloud.Spoil(func(_ context.Context, c emulator.Call) error {
+		if c.Method != "SetIamPolicy" || c.Done || ctx.Err() != nil {
+			return nil
+		}
+		cancel()
+		return status.Error(codes.Aborted, "somebody else was faster")
+	})
 	gone := &change{binding: agentPlan(1000).Binding, gone: ctx.Done()}
 	there := &change{binding: agentPlan(1001).Binding}
 	outcomes := granter.run(t.Context(), []*change{gone, there})
