@@ -40,7 +40,7 @@ func (f *function) look(ctx context.Context, i *incident) error {
 		return f.finish(ctx, i, past.Ended)
 	case past.Begun && i.Grant.MadeIn(i.Obstacle.Seen):
 		return f.recover(ctx, i)
-	case past.Begun && i.Obstacle.Seen == nil && !i.stale:
+	case past.Begun && i.Obstacle.Seen == nil:
 		return errors.New("an act was begun, and the policy cannot be read to see what came of it")
 	case i.permitted():
 		return f.apply(ctx, i, past)
@@ -158,7 +158,7 @@ func (f *function) check(ctx context.Context, i *incident) (err error) {
 		return f.since(ctx, i)
 	case err == nil:
 		i.Obstacle = answer
-	case i.Decision.Verdict == rules.Grant && errors.As(err, &transient):
+	case (i.Decision.Verdict == rules.Grant || i.stale) && errors.As(err, &transient):
 		return err
 	default:
 		i.Obstacle = remediate.Answer{Cause: brief.Unread, Why: "live state could not be read"}

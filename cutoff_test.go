@@ -49,6 +49,35 @@ func TestActIsFinishedWhateverIsReadNow(t *testing.T) {
 	}
 }
 
+// TestActIsFinishedHoweverLate changes a policy, and cuts the delivery off. When the
+// next one comes the entry is too old, and the policy cannot be read: the event comes
+// again until it is known what has come of it.
+func TestActIsFinishedHoweverLate(t *testing.T) {
+	story, entry := load(t, "granted")
+	story = withSeed(story, "faults: [{method: SetIamPolicy, code: UNAVAILABLE, times: 1, afterWrite: true}, {method: GetIamPolicy, code: UNAVAILABLE, after: 1, times: 3}]\n")
+	s := newStage(t, story)
+	s.want(t, entry, http.StatusInternalServerError)
+	for _, rest := range []string{"", "deny:\n  - name: stop\n    from: [projects/*]\n"} {
+		next := s.another(t, withRules(story, rest))
+		next.at(now.Add(7 * time.Hour))
+		for _, answer := range []error{refusal, grpcstatus.Error(codes.Unavailable, "away")} {
+			s.cloud.Spoil(func(_ context.Context, c emulator.Call) error {
+				if c.Method == "GetIamPolicy" {
+					return answer
+				}
+				return nil
+			})
+			next.want(t, entry, http.StatusInternalServerError)
+		}
+		s.cloud.Spoil(nil)
+	}
+	s.at(now.Add(7 * time.Hour))
+	s.want(t, entry, http.StatusNoContent)
+	if got := s.records(t); strings.Count(got, "outcome: applied") != 1 {
+		t.Errorf("got records:\n%s\nwant the change", got)
+	}
+}
+
 // TestRefusalAfterALostWrite has a write of which nothing is heard, and one after
 // it that is refused. The first one may arrive yet: until it cannot, the refusal
 // is not the end.
