@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"cloud.google.com/go/compute/metadata"
 
@@ -138,14 +137,8 @@ func (c *clients) self(ctx context.Context) (iam.Principal, error) {
 	})
 }
 
-// longestDelivery is less than the ledger waits for news of a claim, so that
-// nobody else tells of the same problem meanwhile.
-const longestDelivery = 100 * time.Second
-
 // deliver sends a message to a channel, again where that may help.
 func (c *clients) deliver(ctx context.Context, channel string, m notify.Message, thread string) (first string, err error) {
-	ctx, cancel := context.WithTimeout(ctx, longestDelivery)
-	defer cancel()
 	ctx, step := c.telemetry.Step(ctx, telemetry.Deliver)
 	defer step.End(ctx, &err)
 	first, err = notify.Deliver(ctx, c.settings.Senders[channel], c.tries, m, thread)

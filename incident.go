@@ -43,13 +43,15 @@ type incident struct {
 	// contested is that another delivery of the event may see live state otherwise,
 	// or be at work, so that the ledger has to say how the event ends.
 	contested bool
+	siblings  int         // other findings of the entry
 	unsure    atomic.Bool // somebody else was to tell of it, and it is not known what came of that
 	self      iam.Principal
 	span      telemetry.Span
 }
 
 func newIncident(policy *rules.Policy, self iam.Principal, d delivery, event parse.Event, finding parse.Finding) *incident {
-	i := &incident{Ruling: ruling.New(finding, self), asked: ruling.FactsOf(finding), insertID: event.ID, dated: event.At, audited: event.Audit, self: self}
+	i := &incident{Ruling: ruling.New(finding, self), asked: ruling.FactsOf(finding), insertID: event.ID, dated: event.At, audited: event.Audit,
+		siblings: len(event.Findings) - 1, self: self}
 	i.record = audit.Record{
 		Phase: audit.PhaseDecision,
 		Event: bounded(cmp.Or(event.ID, d.id)), Log: bounded(event.Log), At: recordTime(d, event),

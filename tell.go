@@ -174,7 +174,9 @@ func (t telling) sumUp(ctx context.Context, held errand, m notify.Message) error
 // send sends a message that is due, and settles its claim. A claim that is left
 // open makes the event unsure when it comes again: nobody is told twice.
 func (t telling) send(ctx context.Context, e errand, m notify.Message, thread string) error {
-	first, err := t.deliver(ctx, e.channel, m, thread)
+	sending, cancel := context.WithTimeout(ctx, t.patience())
+	defer cancel()
+	first, err := t.deliver(sending, e.channel, m, thread)
 	var refused *notify.RefusedError
 	switch {
 	case err == nil:
@@ -193,6 +195,12 @@ func (t telling) send(ctx context.Context, e errand, m notify.Message, thread st
 		return errors.Join(err, t.book.Release(ctx, e.problem, e.event, t.now()))
 	}
 }
+
+// patience is how long a channel may take. What an event has of time is enough for
+// an act after all of its other findings were told, so that none is kept from being
+// granted by a channel that hangs. It is less than the ledger waits for news of a
+// claim, so nobody else tells of the same problem meanwhile.
+func (i *incident) patience() time.Duration { return (timeout - actTime) / time.Duration(1+i.siblings) }
 
 // causeUndelivered is the cause in the record of a message that was refused.
 const causeUndelivered = "undelivered"

@@ -1,18 +1,23 @@
 package pullfix
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"golang.org/x/tools/txtar"
 	"google.golang.org/grpc/codes"
 
 	"github.com/pullfix/pullfix/internal/further"
+	"github.com/pullfix/pullfix/notify"
 )
 
 // mood is how the channel "two" takes its messages.
@@ -129,6 +134,42 @@ func TestTellingKilledAtEveryMoment(t *testing.T) {
 			soundChannel(t, "slack", c.stage.slack, log)
 			soundChannel(t, "two", two, log)
 		})
+	}
+}
+
+// hanging is a channel that does not answer, and remembers how long it was waited for.
+type hanging struct {
+	mu    sync.Mutex
+	waits []time.Duration
+}
+
+func (h *hanging) Refresh() {}
+
+func (h *hanging) Send(ctx context.Context, _ notify.Message, _ string) (string, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if until, ok := ctx.Deadline(); ok {
+		h.waits = append(h.waits, time.Until(until))
+	}
+	return "", &notify.RefusedError{Err: errors.New("nobody is here")}
+}
+
+// TestAChannelThatHangsLeavesTimeToAct wants that after the telling of one finding
+// there is time to act on the next one.
+func TestAChannelThatHangsLeavesTimeToAct(t *testing.T) {
+	story, entry := load(t, "two-findings")
+	s := newStage(t, story)
+	channel := &hanging{}
+	s.function.settings.Senders["slack"] = channel
+	s.deliver(t, entry)
+	if len(channel.waits) != 2 {
+		t.Fatalf("got %d tellings with an end, want 2", len(channel.waits))
+	}
+	if left := timeout - channel.waits[0]; left < actTime {
+		t.Errorf("after the first telling %s are left, want at least %s", left, actTime)
+	}
+	if both := channel.waits[0] + channel.waits[1]; both > timeout-actTime {
+		t.Errorf("both tellings may take %s, want at most %s", both, timeout-actTime)
 	}
 }
 
