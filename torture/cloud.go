@@ -30,8 +30,13 @@ func startCloud(ctx context.Context, w world.World, clock *clock, f *faults) (*c
 	c.Spoil(func(ctx context.Context, call emulator.Call) error {
 		if call.Done {
 			c.witness.see(call)
+			return f.meet(ctx, call)
 		}
-		return f.meet(ctx, call)
+		err := f.meet(ctx, call)
+		if err == nil {
+			c.witness.arrives(call)
+		}
+		return err
 	})
 	go func() { _ = c.Serve(listener) }()
 	return c, nil

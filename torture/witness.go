@@ -28,6 +28,7 @@ type witness struct {
 	mu      sync.Mutex
 	before  map[string]check.Policy
 	now     map[string]*known
+	arrived map[*iampb.SetIamPolicyRequest]int64 // and not carried out yet
 	writes  []check.Write
 	records []check.Record
 }
@@ -48,7 +49,7 @@ type pendingWrite struct {
 }
 
 func newWitness(clock *clock, policies map[string]*iampb.Policy) *witness {
-	w := &witness{clock: clock, before: map[string]check.Policy{}, now: map[string]*known{}}
+	w := &witness{clock: clock, before: map[string]check.Policy{}, now: map[string]*known{}, arrived: map[*iampb.SetIamPolicyRequest]int64{}}
 	for resource, policy := range policies {
 		w.before[resource] = members(policy)
 		w.now[resource] = &known{etag: policy.GetEtag(), policy: w.before[resource]}
@@ -66,18 +67,30 @@ func members(policy *iampb.Policy) check.Policy {
 	return all
 }
 
+// arrives notes a call that is about to be carried out. That is the date of the write
+// of a policy: what it makes of the policy can be read before it is seen here again.
+func (w *witness) arrives(c emulator.Call) {
+	if request, ok := c.Request.(*iampb.SetIamPolicyRequest); ok {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.arrived[request] = w.clock.tick()
+	}
+}
+
 // see notes a call that was carried out and is about to be answered.
 func (w *witness) see(c emulator.Call) {
-	if c.Err != nil {
-		return
-	}
 	switch request := c.Request.(type) {
 	case *loggingpb.WriteLogEntriesRequest:
-		w.recorded(request)
-	case *iampb.SetIamPolicyRequest:
-		if after, ok := c.Answer.(*iampb.Policy); ok {
-			w.wrote(c, request.GetPolicy().GetEtag(), after)
+		if c.Err == nil {
+			w.recorded(request)
 		}
+	case *iampb.SetIamPolicyRequest:
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		if after, ok := c.Answer.(*iampb.Policy); ok && c.Err == nil {
+			w.wrote(c, w.arrived[request], request.GetPolicy().GetEtag(), after)
+		}
+		delete(w.arrived, request)
 	}
 }
 
@@ -101,10 +114,8 @@ func (w *witness) recorded(request *loggingpb.WriteLogEntriesRequest) {
 
 // wrote notes the write of a policy. Two of one policy may be seen in the wrong
 // order: the etags tell which followed which.
-func (w *witness) wrote(c emulator.Call, from []byte, after *iampb.Policy) {
-	p := pendingWrite{check.Write{At: w.clock.tick(), Resource: c.Resource, Ours: c.Reason != theirs}, from, after.GetEtag(), members(after)}
-	w.mu.Lock()
-	defer w.mu.Unlock()
+func (w *witness) wrote(c emulator.Call, at int64, from []byte, after *iampb.Policy) {
+	p := pendingWrite{check.Write{At: at, Resource: c.Resource, Ours: c.Reason != theirs}, from, after.GetEtag(), members(after)}
 	k := w.now[c.Resource]
 	if k == nil {
 		k = &known{etag: from, policy: check.Policy{}}

@@ -34,18 +34,22 @@ func TestWitnessOrdersWrites(t *testing.T) {
 	w := newWitness(&clock{}, map[string]*iampb.Policy{"r": policy("0", "a")})
 	failed := write("x", "0", nil)
 	failed.Err = status.Error(codes.Aborted, "conflict")
-	for _, call := range []emulator.Call{write("x", "1", policy("2", "b", "c")), write(theirs, "0", policy("1", "a", "b")), failed, write("x", "", policy("3"))} {
+	calls := []emulator.Call{write("x", "1", policy("2", "b", "c")), write(theirs, "0", policy("1", "a", "b")), failed, write("x", "", policy("3"))}
+	for _, n := range []int{1, 0, 2, 3} {
+		w.arrives(calls[n])
+	}
+	for _, call := range calls {
 		w.see(call)
 	}
 	member := func(name string) check.Member { return check.Member{Role: viewer, Name: name} }
 	want := []check.Write{
-		{At: 2, Resource: "r", Added: []check.Member{member("b")}},
-		{At: 1, Resource: "r", Ours: true, Added: []check.Member{member("c")}, Removed: []check.Member{member("a")}},
+		{At: 1, Resource: "r", Added: []check.Member{member("b")}},
+		{At: 2, Resource: "r", Ours: true, Added: []check.Member{member("c")}, Removed: []check.Member{member("a")}},
 	}
 	if diff := cmp.Diff(want, w.writes); diff != "" {
 		t.Errorf("writes -want +got\n%s", diff)
 	}
-	if diff := cmp.Diff([]check.Write{{At: 3, Resource: "r", Ours: true}}, w.blind()); diff != "" {
+	if diff := cmp.Diff([]check.Write{{At: 4, Resource: "r", Ours: true}}, w.blind()); diff != "" {
 		t.Errorf("blind writes -want +got\n%s", diff)
 	}
 }
