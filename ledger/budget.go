@@ -94,6 +94,11 @@ type spent struct {
 	Acts map[string]time.Time `json:"acts,omitempty"`
 }
 
+// counts reports whether the budget still counts the grant, as open or as made.
+func (s *spent) counts(now time.Time) bool {
+	return now.Before(s.Bucket.Add(bucketLength + openLife))
+}
+
 // others returns until when deliveries other than this one may have acted since
 // it looks, zero where none may.
 func (s *spent) others(by Delivery) (until time.Time) {
@@ -120,7 +125,8 @@ type Start struct {
 // counted as up to 10 s more. A trip means that there is no grant, now and until
 // [Ledger.Rearm]: all of them were made, or were begun 10 minutes ago and nobody
 // said how that ended. Where some are open, and may come back, the error is a
-// [retry.Transient]. An event that was begun before the trip keeps its grant.
+// [retry.Transient]. An event that was begun before the trip keeps its grant, for as
+// long as the budget would count it: for 70 minutes after it was begun first.
 // past is what [Ledger.Prepare] returned a moment ago, which saves a load, or
 // zero.
 func (l *Ledger) Begin(ctx context.Context, event string, by Delivery, past Past, now time.Time, perHour int) (Start, error) {

@@ -206,6 +206,33 @@ func actsThatDied(_ *testing.T, w *world) {
 	w.tripped(all[0], "i", late, 2, Trip{At: late, Epoch: 1})
 }
 
+// An act that nobody could finish for longer than it counts takes another grant when
+// it goes on.
+func actsThatGoOn(_ *testing.T, w *world) {
+	all := w.instances(2)
+	w.granted(all[0], "a", noon, 2)
+	w.granted(all[1], "b", noon, 2)
+	late := noon.Add(bucketLength + openLife)
+	w.granted(all[0], "a", late.Add(-time.Second), 2) // it counts still
+	w.as("another").granted(all[1], "a", late, 2)     // and now somebody is at work on it
+	w.end(all[0], "a", "binding", late)
+	w.granted(all[0], "c", late, 2)
+	w.busy(all[1], "b", late, 2)
+	w.end(all[0], "c", "", late)
+	w.made(all[1], "b", late, 2)
+	w.tripped(all[0], "d", late, 2, Trip{At: late})
+
+	// Nor does it go on when grants were stopped meanwhile, but for a while.
+	_, err := all[0].Rearm(w.Context(), late)
+	w.must(err)
+	w.granted(all[0], "e", late, 2)
+	trip, err := all[0].Pause(w.Context(), "a migration", late)
+	w.must(err)
+	w.granted(all[0], "e", late.Add(openLife), 2)
+	w.tripped(all[1], "e", late.Add(2*openLife), 2, trip)
+	w.past(all[1], "e", late.Add(2*openLife), Past{})
+}
+
 func madeInAnyCase(_ *testing.T, w *world) {
 	all := w.instances(2)
 	// A delivery gives back what another one took, which goes on for too long.

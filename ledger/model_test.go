@@ -16,6 +16,7 @@ type budgetModel struct {
 	prepared map[string]Past
 	grants   map[string]modelGrant // of this epoch, by event
 	begun    map[string]bool
+	counted  map[string]time.Time            // of those that were begun: when the budget began to count them
 	made     map[string]bool                 // of those that were begun
 	acts     map[string]map[string]time.Time // of those that were begun: until when a delivery may act
 	ended    map[string]string
@@ -108,13 +109,17 @@ func (m *budgetModel) begin(perHour int) {
 		}
 		return err
 	})
-	if busy && (m.begun[event] || !m.trip.IsZero()) {
+	if m.lapsed(event, by, now) && !busy && m.ended[event] == "" {
+		m.giveBack(event)
+	}
+	lapsed := m.lapsed(event, by, now)
+	if busy && (m.begun[event] && !lapsed || !m.trip.IsZero()) {
 		m.Fatalf("event %s was sent away, want its grant, or the trip", event)
 	}
 	switch trip := start.Trip; {
 	case m.ended[event] != "":
 		m.same(start, Start{Ended: m.ended[event]})
-	case m.begun[event]:
+	case m.begun[event] && !lapsed:
 		m.same(start, Start{})
 		if _, known := m.acts[event][by.ID]; !known {
 			m.begins(event, by)
@@ -128,7 +133,7 @@ func (m *budgetModel) begin(perHour int) {
 			m.Fatalf("sent away with %d open and %d made of %d", open, made, perHour)
 		}
 	case trip.IsZero():
-		m.begun[event], m.grants[event] = true, modelGrant{begun: now}
+		m.begun[event], m.counted[event], m.grants[event] = true, now, modelGrant{begun: now}
 		m.acts[event], m.since[event] = map[string]time.Time{}, by.Since
 		m.begins(event, by)
 		if open, made := m.count(now, 0, 0); open+made > perHour {
@@ -141,6 +146,12 @@ func (m *budgetModel) begin(perHour int) {
 		}
 		m.trip = trip
 	}
+}
+
+// lapsed reports whether the budget does not count the grant of an event any more,
+// and nobody is at work on that.
+func (m *budgetModel) lapsed(event string, by Delivery, now time.Time) bool {
+	return m.begun[event] && !now.Before(bucketOf(m.counted[event]).Add(bucketLength+openLife)) && !m.others(event, by)
 }
 
 // withdrawn is a beginning that failed: it may have given back what a delivery took
@@ -332,7 +343,7 @@ func TestBudgetModel(t *testing.T) {
 		m := &budgetModel{
 			machine: newMachine(t), prepared: map[string]Past{}, grants: map[string]modelGrant{}, begun: map[string]bool{},
 			acts: map[string]map[string]time.Time{}, made: map[string]bool{}, ended: map[string]string{}, bindings: map[string]Grant{},
-			since: map[string]time.Time{}, changing: map[string]map[string]time.Time{},
+			counted: map[string]time.Time{}, since: map[string]time.Time{}, changing: map[string]map[string]time.Time{},
 		}
 		perHour := rapid.IntRange(0, 12).Draw(t, "per hour")
 		t.Repeat(map[string]func(*rapid.T){

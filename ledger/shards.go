@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"time"
@@ -28,8 +29,12 @@ func (b *beginning) apply(d *documents) (Start, error) {
 		return Start{}, err
 	case e.Ended != "":
 		return Start{Ended: e.Ended}, nil
-	case e.Grant != nil:
+	case e.Grant != nil && (e.Grant.counts(b.now) || !e.Grant.others(b.by).IsZero()):
 		return Start{}, b.join(d, e)
+	case e.Grant != nil:
+		if err := errors.Join(e.giveBack(d, b.now), writeEvent(d, b.event, e, b.now)); err != nil {
+			return Start{}, err
+		}
 	}
 	trip, err := b.spend(d, e)
 	return Start{Trip: trip}, err

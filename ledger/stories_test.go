@@ -40,6 +40,7 @@ var stories = []struct {
 	{"a begin that ends without a grant gives back", endGivesBack},
 	{"acts in progress trip nothing", actsInProgress},
 	{"an act that nobody ends counts as made", actsThatDied},
+	{"an act that goes on for longer than it counts", actsThatGoOn},
 	{"a grant that was made counts in any case", madeInAnyCase},
 	{"a smaller budget counts what was granted before", budgetIsMadeSmaller},
 	{"no budget trips at once", noBudget},
