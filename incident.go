@@ -50,8 +50,10 @@ type incident struct {
 }
 
 func newIncident(policy *rules.Policy, self iam.Principal, d delivery, event parse.Event, finding parse.Finding) *incident {
-	i := &incident{Ruling: ruling.New(finding, self), asked: ruling.FactsOf(finding), insertID: event.ID, dated: event.At, audited: event.Audit,
-		siblings: len(event.Findings) - 1, self: self}
+	i := &incident{
+		Ruling: ruling.New(finding, self), asked: ruling.FactsOf(finding), insertID: event.ID, dated: event.At, audited: event.Audit,
+		siblings: len(event.Findings) - 1, self: self,
+	}
 	i.record = audit.Record{
 		Phase: audit.PhaseDecision,
 		Event: bounded(cmp.Or(event.ID, d.id)), Log: bounded(event.Log), At: recordTime(d, event),

@@ -286,16 +286,18 @@ func TestWhoWaitsTooLong(t *testing.T) {
 func TestNothingIsSentForWhoIsGone(t *testing.T) {
 	cloud, _, granter := start(t, world)
 	before := membersOf(cloud)
-	ctx, cancel := context.WithCancel(t.Context())
-	defer cancel()
-	cloud.Spoil(func(_ context.Context, c emulator.Call) error {
-		if c.Method != "SetIamPolicy" || c.Done || ctx.Err() != nil {
-			return nil
+	ended := make(chan struct{})
+	var once sync.Once
+	cloud.Spoil(func(_ context.Context, c emulator.Call) (err error) {
+		if c.Method == "SetIamPolicy" && !c.Done {
+			once.Do(func() {
+				close(ended)
+				err = status.Error(codes.Aborted, "somebody else was faster")
+			})
 		}
-		cancel()
-		return status.Error(codes.Aborted, "somebody else was faster")
+		return err
 	})
-	gone := &change{binding: agentPlan(1000).Binding, gone: ctx.Done()}
+	gone := &change{binding: agentPlan(1000).Binding, gone: ended}
 	there := &change{binding: agentPlan(1001).Binding}
 	outcomes := granter.run(t.Context(), []*change{gone, there})
 	if transient := (*retry.Transient)(nil); !errors.As(outcomes[0].err, &transient) {
