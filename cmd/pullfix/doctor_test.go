@@ -108,10 +108,7 @@ func (d *doctored) command(args ...string) *exec.Cmd {
 // deliver runs the function, and gives it what is published, as Pub/Sub does.
 func (d *doctored) deliver() {
 	d.Helper()
-	port, err := freePort()
-	if err != nil {
-		d.Fatal(err)
-	}
+	port := ownPort()
 	function := d.command("serve", "--rules", "rules.yaml", "--port", itoa(port))
 	if err := function.Start(); err != nil {
 		d.Fatal(err)

@@ -83,11 +83,7 @@ func startServe(t *testing.T, dir string) (port, emulatorPort string) {
 	t.Helper()
 	ports := make([]string, 2)
 	for i := range ports {
-		p, err := freePort()
-		if err != nil {
-			t.Fatal(err)
-		}
-		ports[i] = itoa(p)
+		ports[i] = itoa(ownPort())
 	}
 	cmd := exec.CommandContext(t.Context(), buildPullfix(t), "serve", "--emulator", "--seed", "seed.yaml",
 		"--rules", "rules.yaml", "--port", ports[0], "--emulator-port", ports[1])

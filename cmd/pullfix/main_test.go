@@ -2,10 +2,13 @@ package main
 
 import (
 	"flag"
+	"math/rand/v2"
+	"net"
 	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
+	"sync/atomic"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -34,6 +37,28 @@ func scripts(t *testing.T) []string {
 	})
 }
 
+// ownPort is a port at which nobody listens, and which nobody gets who asks for any:
+// it is below those that the system deals out. Tests side by side get different ones.
+func ownPort() int {
+	for {
+		port := lowestPort + int((firstPort+takenPorts.Add(1))%portRange)
+		if l, err := net.Listen("tcp", net.JoinHostPort(loopback, itoa(port))); err == nil {
+			_ = l.Close()
+			return port
+		}
+	}
+}
+
+const (
+	lowestPort = 20_000
+	portRange  = 12_000
+)
+
+var (
+	firstPort  = rand.Uint32N(portRange)
+	takenPorts atomic.Uint32
+)
+
 var serves = regexp.MustCompile(`(?m)^exec pullfix (serve|emulator|demo)`)
 
 // TestScripts runs the command as a person would.
@@ -42,16 +67,8 @@ func TestScripts(t *testing.T) {
 		Files:         scripts(t),
 		UpdateScripts: *update,
 		Setup: func(env *testscript.Env) error {
-			port, err := freePort()
-			if err != nil {
-				return err
-			}
-			other, err := freePort()
-			if err != nil {
-				return err
-			}
-			env.Setenv("PORT1", itoa(port))
-			env.Setenv("PORT2", itoa(other))
+			env.Setenv("PORT1", itoa(ownPort()))
+			env.Setenv("PORT2", itoa(ownPort()))
 			env.Setenv("LINES", "one\ntwo")
 			return os.MkdirAll(filepath.Join(env.WorkDir, "tmp"), 0o700)
 		},

@@ -211,11 +211,7 @@ func logLines(t *testing.T, story *txtar.Archive, all []fixed) map[string]string
 	t.Helper()
 	dir, ports := t.TempDir(), make([]string, 2)
 	for n := range ports {
-		port, err := freePort()
-		if err != nil {
-			t.Fatal(err)
-		}
-		ports[n] = itoa(port)
+		ports[n] = itoa(ownPort())
 	}
 	for _, file := range story.Files {
 		if file.Name == "seed.yaml" {
