@@ -28,9 +28,12 @@ const mostTries = 50
 // the deployment, 10 s to 600 s, so that more happens. The longest ones are about
 // as long as an act that was cut off keeps its event from ending, as there:
 // otherwise one delivery after the other is killed before that time is over.
+// Once everything was published hardly anybody is killed any more, and nothing is
+// gained by waiting.
 const (
 	shortestPause = 20 * time.Millisecond
 	longestPause  = 45 * time.Second
+	lastPause     = 5 * time.Second
 )
 
 // queue stands in for Pub/Sub: it delivers every message until somebody is done
@@ -166,7 +169,7 @@ func (q *queue) end(d delivery, how result) {
 	switch {
 	case m.done || m.dead:
 	case m.tries < mostTries:
-		q.later(m, backoff(d))
+		q.later(m, backoff(d, q.longest()))
 	case m.open == 0:
 		m.dead = true
 	}
@@ -182,8 +185,16 @@ const (
 	unreached           // there was no answer
 )
 
-func backoff(d delivery) time.Duration {
-	pause := min(shortestPause<<min(d.try-1, mostTries/3), longestPause)
+// longest is the longest pause now.
+func (q *queue) longest() time.Duration {
+	if q.stopped || q.next == len(q.fresh) {
+		return lastPause
+	}
+	return longestPause
+}
+
+func backoff(d delivery, longest time.Duration) time.Duration {
+	pause := min(shortestPause<<min(d.try-1, mostTries/3), longest)
 	return pause/2 + time.Duration(d.chance.Int64N(int64(pause)))
 }
 

@@ -69,7 +69,7 @@ func TestPausesGrow(t *testing.T) {
 		if try > mostTries/3 {
 			least = longestPause / 2
 		}
-		if got := backoff(d); got < least || got > most {
+		if got := backoff(d, longestPause); got < least || got > most {
 			t.Errorf("a pause of %s after %d deliveries, want %s to %s", got, d.try, least, most)
 		}
 	}
