@@ -1,7 +1,6 @@
 package ledger
 
 import (
-	"errors"
 	"fmt"
 	"maps"
 	"time"
@@ -32,7 +31,10 @@ func (b *beginning) apply(d *documents) (Start, error) {
 	case e.Grant != nil && (e.Grant.counts(b.now) || !e.Grant.others(b.by).IsZero()):
 		return Start{}, b.join(d, e)
 	case e.Grant != nil:
-		if err := errors.Join(e.giveBack(d, b.now), writeEvent(d, b.event, e, b.now)); err != nil {
+		if err := e.giveBack(d, b.now); err != nil {
+			return Start{}, err
+		}
+		if err := writeEvent(d, b.event, e, b.now); err != nil { // it is not given back twice
 			return Start{}, err
 		}
 	}
