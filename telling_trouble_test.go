@@ -161,6 +161,7 @@ func TestAChannelThatHangsLeavesTimeToAct(t *testing.T) {
 	s := newStage(t, story)
 	channel := &hanging{}
 	s.function.settings.Senders["slack"] = channel
+	s.function.tries.Timeout = timeout // one try has less, and there are several
 	s.deliver(t, entry)
 	if len(channel.waits) != 2 {
 		t.Fatalf("got %d tellings with an end, want 2", len(channel.waits))
