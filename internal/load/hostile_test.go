@@ -13,9 +13,9 @@ import (
 	"github.com/pullfix/pullfix/internal/further"
 )
 
-// clients is how many there are at once of each sort. The server takes 2 to 3 MB for
-// the headers of one that sends many, and an instance as deployed gets 10 requests at
-// once: a hundred of them would be a measure of the collector's luck.
+// clients is how many there are at once of each sort. A hundred that send many headers
+// are too many for the memory of an instance now and then: 292 MiB were seen. As
+// deployed it gets 10 requests at once.
 func clients(t *testing.T, what string) int {
 	switch {
 	case what == idle:
