@@ -140,7 +140,7 @@ func TestMutants(t *testing.T) {
 		{"a grant is told twice", "told-once", "was told 2 times", func(h *History) { h.Messages = append(h.Messages, h.Messages[0]) }},
 		{"a grant is not told", "grants-told", "nobody was told", func(h *History) { h.Messages = h.Messages[1:] }},
 		{"alerts are not told", "alerts-told", "and was told, or may have been, 0 times", func(h *History) { h.Messages = h.Messages[:1] }},
-		{"a grant on record that was not made", "truthful", "pullfix has not changed the policy so before", func(h *History) { h.Writes[1].Ours = false }},
+		{"a grant on record that was not made", "truthful", "pullfix has not changed the policy so before (its writes [], those of others [", func(h *History) { h.Writes[1].Ours = false }},
 		{"a result on record before the change", "truthful", "pullfix has not changed the policy so before", func(h *History) { h.Records[2].At, h.Records[3].At = 3, 3 }},
 		{"one change and two grants on record", "truthful", "was changed once", func(h *History) { h.Records[4].Outcome = "applied" }},
 		{"a change that is not on record", "truthful", "0 grants of it are on record", func(h *History) { h.Records[2].Outcome, h.Records[3].Outcome = "failed", "failed" }},

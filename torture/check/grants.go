@@ -55,8 +55,8 @@ func (t *trial) truthful() {
 				t.breaks("events %s and %s: both have %s for %s on %s on record as granted, and the policy was changed once", records[0].Event,
 					r.Event, b.Role, b.Member, b.Resource)
 			default:
-				t.breaks("event %s: %s for %s on %s is on record as granted (cause %q), and pullfix has not changed the policy so before", r.Event, b.Role,
-					b.Member, b.Resource, r.Cause)
+				t.breaks("event %s: %s for %s on %s is on record as granted (record %d, cause %q), and pullfix has not changed the policy so before "+
+					"(its writes %v, those of others %v)", r.Event, b.Role, b.Member, b.Resource, r.At, r.Cause, dates(adds), dates(t.others[b]))
 			}
 			t.examined++
 		}
@@ -65,6 +65,14 @@ func (t *trial) truthful() {
 		t.wants(len(t.applied[b]) >= len(adds), "%s was added to %s of %s %d times (write %d), and %d grants of it are on record", b.Member, b.Role,
 			b.Resource, len(adds), adds[0].At, len(t.applied[b]))
 	}
+}
+
+func dates(writes []Write) []int64 {
+	all := make([]int64, len(writes))
+	for n, w := range writes {
+		all[n] = w.At
+	}
+	return all
 }
 
 func before(r Record) func(Write) bool { return func(w Write) bool { return w.At < r.At } }
