@@ -28,6 +28,8 @@ const (
 	SlackSecret      = "pullfix-slack"         // the webhook's URL
 	SMTPSecret       = "pullfix-smtp-password" // of the mail server's user
 	DeliveryAttempts = 50                      // of an event, some seven hours, before it is a dead letter
+	Memory           = "256Mi"                 // of an instance
+	MemoryLimit      = "200MiB"                // GOMEMLIMIT: the runtime of Go tries to stay below (https://pkg.go.dev/runtime#hdr-Environment_Variables)
 )
 
 // The custom roles, by their ids.

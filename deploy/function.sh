@@ -20,7 +20,7 @@ stage() {
 }
 
 function_() {
-  local env=PULLFIX_PROJECT=$project build=projects/$project/serviceAccounts/${builder#*:}
+  local env="GOMEMLIMIT=200MiB|PULLFIX_PROJECT=$project" build=projects/$project/serviceAccounts/${builder#*:}
   [[ -z $slack ]] || env+="|PULLFIX_SLACK=projects/$project/secrets/pullfix-slack/versions/latest"
   [[ -z $smtp ]] || env+="|PULLFIX_SMTP=$smtp|PULLFIX_EMAIL_FROM=$email_from|PULLFIX_EMAIL_TO=$email_to"
   [[ -z $smtp_password_file ]] || env+="|PULLFIX_SMTP_PASSWORD=projects/$project/secrets/pullfix-smtp-password/versions/latest"

@@ -264,8 +264,10 @@ func (s *script) checkDocuments(t *testing.T) {
 			"buildConfig": object{"runtime": "go126", "entryPoint": "pullfix", "serviceAccount": "projects/ops/serviceAccounts/" + strings.TrimPrefix(builder, "serviceAccount:")},
 			"serviceConfig": object{
 				"serviceAccountEmail": strings.TrimPrefix(self, "serviceAccount:"), "ingressSettings": "ALLOW_INTERNAL_ONLY", "maxInstanceCount": 3.0,
-				"maxInstanceRequestConcurrency": 10.0, "availableCpu": "1", "availableMemory": "256Mi", "timeoutSeconds": 120.0,
-				"environmentVariables": object{"PULLFIX_PROJECT": "ops", "PULLFIX_SLACK": "projects/ops/secrets/" + deploy.SlackSecret + "/versions/latest"},
+				"maxInstanceRequestConcurrency": 10.0, "availableCpu": "1", "availableMemory": deploy.Memory, "timeoutSeconds": 120.0,
+				"environmentVariables": object{
+					"GOMEMLIMIT": deploy.MemoryLimit, "PULLFIX_PROJECT": "ops", "PULLFIX_SLACK": "projects/ops/secrets/" + deploy.SlackSecret + "/versions/latest",
+				},
 			},
 			"eventTrigger": object{
 				"pubsubTopic": "projects/ops/topics/" + deploy.Topic, "retryPolicy": "RETRY_POLICY_RETRY", "serviceAccountEmail": strings.TrimPrefix(trigger, "serviceAccount:"),

@@ -17,7 +17,7 @@ locals {
   ])))
 
   environment = merge(
-    { PULLFIX_PROJECT = var.project },
+    { GOMEMLIMIT = "200MiB", PULLFIX_PROJECT = var.project }, # of the 256 MiB below
     var.slack ? { PULLFIX_SLACK = "projects/${var.project}/secrets/pullfix-slack/versions/latest" } : {},
     var.smtp == null ? {} : {
       PULLFIX_SMTP       = var.smtp.server

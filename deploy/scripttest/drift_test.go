@@ -27,7 +27,7 @@ func TestFunctionChanged(t *testing.T) {
 	s.file("rules.yaml", "")
 	s.must(small...)
 	for n, test := range []struct{ field, value, want string }{
-		{"serviceConfig.environmentVariables", "LOG_EXECUTION_ID=true;PULLFIX_MODE=observe;PULLFIX_PROJECT=ops", "somebody set PULLFIX_MODE=observe"},
+		{"serviceConfig.environmentVariables", "GOMEMLIMIT=200MiB;LOG_EXECUTION_ID=true;PULLFIX_MODE=observe;PULLFIX_PROJECT=ops", "somebody set PULLFIX_MODE=observe"},
 		{"serviceConfig.environmentVariables", "HTTPS_PROXY=http://10.0.0.9;PULLFIX_PROJECT=ops", "somebody changed its variables"},
 		{"serviceConfig.ingressSettings", "ALLOW_ALL", "not as it was deployed: ACTIVE|ALLOW_ALL|"},
 		{"state", "FAILED", "not as it was deployed: FAILED|"},

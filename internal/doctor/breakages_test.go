@@ -171,7 +171,7 @@ var breakages = map[string]breakage{
 			s.bind("projects/ops/topics/pullfix", publisher, writerAs)
 		}, "delivery",
 		stages + removes + " && " + deploys + wholly +
-			"'--set-env-vars=^|^PULLFIX_PROJECT=ops|PULLFIX_SLACK=projects/ops/secrets/pullfix-slack/versions/latest'" + fromStage, "", true,
+			"'--set-env-vars=^|^GOMEMLIMIT=200MiB|PULLFIX_PROJECT=ops|PULLFIX_SLACK=projects/ops/secrets/pullfix-slack/versions/latest'" + fromStage, "", true,
 	},
 	"the agent may not give up": {
 		func(s *site) { s.unbind(s.subscription(), "roles/pubsub.subscriber") }, "delivery-subscriber",

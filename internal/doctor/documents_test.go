@@ -177,7 +177,7 @@ func TestLooks(t *testing.T) {
 			docs: map[string]string{functionPath: edited(edited(goodFunction, "topics/pullfix", "topics/other"), `{"PULLFIX_PROJECT": "ops"}`,
 				`{"PULLFIX_PROJECT": "ops", "PULLFIX_SLACK": "https://hooks.example.com/hunter2", "PULLFIX_SMTP_PASSWORD": "projects/ops/secrets/s/versions/1"}`)},
 			find: "function", status: Fail, reason: `the topic is "projects/ops/topics/other", want "projects/ops/topics/pullfix"; note the values for which VALUE stands, then delete it with ` + removes + ", then deploy",
-			command: stages + deploys + wholly + `'--set-env-vars=^|^PULLFIX_PROJECT=ops|PULLFIX_SLACK=VALUE|PULLFIX_SMTP_PASSWORD=projects/ops/secrets/s/versions/1' `,
+			command: stages + deploys + wholly + `'--set-env-vars=^|^GOMEMLIMIT=200MiB|PULLFIX_PROJECT=ops|PULLFIX_SLACK=VALUE|PULLFIX_SMTP_PASSWORD=projects/ops/secrets/s/versions/1' `,
 		},
 		"function of another topic, without a secret": {
 			docs: map[string]string{functionPath: edited(edited(goodFunction, "topics/pullfix", "topics/other"), `{"PULLFIX_PROJECT": "ops"}`,
@@ -185,13 +185,13 @@ func TestLooks(t *testing.T) {
 				"secretEnvironmentVariables": [{"key": "PULLFIX_SLACK", "projectId": "ops", "secret": "t", "version": "latest"}]`)},
 			find: "function", status: Fail, reason: `the topic is "projects/ops/topics/other"`,
 			command: stages + removes + " && " + deploys + wholly +
-				`'--set-env-vars=^|^PULLFIX_PROJECT=ops|PULLFIX_SMTP=smtp://pullfix@smtp.example.com:587|PULLFIX_SMTP_PASSWORD=projects/ops/secrets/s/versions/1' ` +
+				`'--set-env-vars=^|^GOMEMLIMIT=200MiB|PULLFIX_PROJECT=ops|PULLFIX_SMTP=smtp://pullfix@smtp.example.com:587|PULLFIX_SMTP_PASSWORD=projects/ops/secrets/s/versions/1' ` +
 				"--set-secrets=PULLFIX_SLACK=projects/ops/secrets/t/versions/latest ",
 		},
 		"function of another topic, with a password in an address": {
 			docs: map[string]string{functionPath: edited(edited(goodFunction, "topics/pullfix", "topics/other"), `{"PULLFIX_PROJECT": "ops"}`,
 				`{"PULLFIX_PROJECT": "ops", "PULLFIX_SMTP": "smtp://pullfix:hunter2@smtp.example.com:587"}`)},
-			find: "function", status: Fail, reason: "note the values", command: stages + deploys + wholly + `'--set-env-vars=^|^PULLFIX_PROJECT=ops|PULLFIX_SMTP=VALUE' `,
+			find: "function", status: Fail, reason: "note the values", command: stages + deploys + wholly + `'--set-env-vars=^|^GOMEMLIMIT=200MiB|PULLFIX_PROJECT=ops|PULLFIX_SMTP=VALUE' `,
 		},
 		"subscription is detached": {
 			docs: map[string]string{

@@ -52,7 +52,7 @@ var (
 	runtimeFlag = "--runtime=go126"
 	entryFlag   = "--entry-point=" + deploy.Function
 	topicFlags  = []string{"--trigger-topic=" + deploy.Topic, "--retry"}
-	sizeFlags   = []string{"--max-instances=3", "--cpu=1", "--memory=256Mi"}
+	sizeFlags   = []string{"--max-instances=3", "--cpu=1", "--memory=" + deploy.Memory}
 )
 
 const (
@@ -100,11 +100,12 @@ func (k *desk) builder() string { return k.name("serviceAccounts/" + k.account(d
 func (k *desk) everything(had *cloudfunctions.ServiceConfig) string { return k.stage() + k.whole(had) }
 
 func (k *desk) whole(had *cloudfunctions.ServiceConfig) string {
-	set := []string{"PULLFIX_PROJECT=" + k.Project.String()}
-	for _, name := range slices.Sorted(maps.Keys(had.EnvironmentVariables)) {
-		if name != "PULLFIX_PROJECT" {
-			set = append(set, name+"="+printable(name, had.EnvironmentVariables[name]))
-		}
+	variables := map[string]string{"GOMEMLIMIT": deploy.MemoryLimit}
+	maps.Copy(variables, had.EnvironmentVariables)
+	variables["PULLFIX_PROJECT"] = k.Project.String()
+	var set []string
+	for _, name := range slices.Sorted(maps.Keys(variables)) {
+		set = append(set, name+"="+printable(name, variables[name]))
 	}
 	flags := slices.Concat([]string{runtimeFlag, entryFlag}, topicFlags, []string{
 		k.runFlag(), k.triggerFlag(), ingressFlag, "--no-allow-unauthenticated", concurrencyFlag, timeoutFlag,
@@ -125,7 +126,7 @@ const unknown = "VALUE"
 // printable is the value of a variable where it surely is no secret.
 func printable(name, value string) string {
 	_, reference := versionOf(value, "")
-	if reference || slices.Contains([]string{modeVariable, "PULLFIX_EMAIL_FROM", "PULLFIX_EMAIL_TO"}, name) || name == "PULLFIX_SMTP" && !hasPassword(value) {
+	if reference || slices.Contains([]string{"GOMEMLIMIT", "PULLFIX_PROJECT", modeVariable, "PULLFIX_EMAIL_FROM", "PULLFIX_EMAIL_TO"}, name) || name == "PULLFIX_SMTP" && !hasPassword(value) {
 		return value
 	}
 	return unknown

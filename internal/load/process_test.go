@@ -18,6 +18,7 @@ import (
 	"time"
 
 	_ "github.com/pullfix/pullfix" // so that go test runs these anew when the function changes
+	"github.com/pullfix/pullfix/deploy"
 )
 
 // watchdog ends a wait that has no end. No test passes or fails by how fast
@@ -91,7 +92,7 @@ func launch(t *testing.T, binary string, env []string) *process {
 	}
 	p.cmd = exec.CommandContext(context.Background(), binary) // outlives the context of the test: its cleanup ends it
 	p.cmd.Dir = dir
-	p.cmd.Env = append([]string{"FUNCTION_TARGET=pullfix", "PORT=" + port, "WATCH=" + p.watch}, env...)
+	p.cmd.Env = append([]string{"FUNCTION_TARGET=pullfix", "PORT=" + port, "WATCH=" + p.watch, "GOMEMLIMIT=" + deploy.MemoryLimit}, env...)
 	p.cmd.Stdout, p.cmd.Stderr = output, output
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)

@@ -42,6 +42,7 @@ run "mail" {
   }
   assert {
     condition = google_cloudfunctions2_function.pullfix.service_config[0].environment_variables == tomap({
+      GOMEMLIMIT            = "200MiB"
       PULLFIX_PROJECT       = "ops"
       PULLFIX_SMTP          = "smtp://pullfix@mail.example.com:587"
       PULLFIX_SMTP_PASSWORD = "projects/ops/secrets/pullfix-smtp-password/versions/latest"

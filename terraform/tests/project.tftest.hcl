@@ -91,7 +91,7 @@ run "the_function_its_rights_and_its_record" {
     condition = google_cloudfunctions2_function.pullfix.service_config[0] == merge(google_cloudfunctions2_function.pullfix.service_config[0], {
       service_account_email            = "pullfix@ops.iam.gserviceaccount.com", ingress_settings = "ALLOW_INTERNAL_ONLY", max_instance_count = 3,
       max_instance_request_concurrency = 10, available_cpu = "1", available_memory = "256Mi", timeout_seconds = 120
-      environment_variables            = tomap({ PULLFIX_PROJECT = "ops" })
+      environment_variables            = tomap({ GOMEMLIMIT = "200MiB", PULLFIX_PROJECT = "ops" })
     })
     error_message = "The function does not run as wanted."
   }
