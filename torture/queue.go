@@ -167,10 +167,10 @@ func (q *queue) end(d delivery, how result) {
 		q.counts.unanswered++
 	}
 	switch {
-	case m.done || m.dead:
+	case m.done || m.dead || m.open > 0: // the last delivery of several goes on
 	case m.tries < mostTries:
 		q.later(m, backoff(d, q.longest()))
-	case m.open == 0:
+	default:
 		m.dead = true
 	}
 }

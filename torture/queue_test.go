@@ -60,6 +60,25 @@ func TestQueueLaysAside(t *testing.T) {
 	})
 }
 
+// TestDuplicatesEnd wants that of several deliveries of a message only the last one
+// has another after it: otherwise duplicates would use up its deliveries.
+func TestDuplicatesEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := someQueue(1)
+		q.allow(1)
+		first, _ := q.take()
+		q.later(first.message, 0)
+		second, _ := q.take()
+		for n, d := range []delivery{first, second} {
+			before := q.open
+			q.end(d, refusal)
+			if want := max(before-1, 1); q.open != want {
+				t.Errorf("after the end of delivery %d of 2 there are %d open, want %d", n+1, q.open, want)
+			}
+		}
+	})
+}
+
 // TestPausesGrow wants the pauses to become as long as they may be, so that an act
 // that was cut off is over before a message has had all of its deliveries.
 func TestPausesGrow(t *testing.T) {

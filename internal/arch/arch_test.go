@@ -38,7 +38,7 @@ var mayImport = map[string][]string{
 	"internal/arch":     {},
 	"internal/further":  {},
 	"internal/chromium": {"internal/further"},
-	"internal/load":     {"."}, // the function itself, from outside
+	"internal/load":     {".", "deploy"}, // the function itself, from outside
 
 	// What is measured is told by the root alone: no stage knows that it is.
 	"internal/telemetry":               {"internal/retry", "internal/telemetry/telemetrytest"},
