@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"cmp"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -112,10 +113,21 @@ func (w *witness) recorded(request *loggingpb.WriteLogEntriesRequest) {
 	}
 }
 
+// The reason of a request names the events, and how many more there are, as
+// docs/compliance.md says.
+var (
+	event = regexp.MustCompile(`\bpullfix event=(\S+) `)
+	more  = regexp.MustCompile(`; and \d+ more$`)
+)
+
 // wrote notes the write of a policy. Two of one policy may be seen in the wrong
 // order: the etags tell which followed which.
 func (w *witness) wrote(c emulator.Call, at int64, from []byte, after *iampb.Policy) {
-	p := pendingWrite{check.Write{At: at, Resource: c.Resource, Ours: c.Reason != theirs}, from, after.GetEtag(), members(after)}
+	made := check.Write{At: at, Resource: c.Resource, Ours: c.Reason != theirs, More: more.MatchString(c.Reason)}
+	for _, named := range event.FindAllStringSubmatch(c.Reason, -1) {
+		made.For = append(made.For, strings.Clone(named[1]))
+	}
+	p := pendingWrite{made, from, after.GetEtag(), members(after)}
 	k := w.now[c.Resource]
 	if k == nil {
 		k = &known{etag: from, policy: check.Policy{}}

@@ -34,7 +34,7 @@ func TestWitnessOrdersWrites(t *testing.T) {
 	w := newWitness(&clock{}, map[string]*iampb.Policy{"r": policy("0", "a")})
 	failed := write("x", "0", nil)
 	failed.Err = status.Error(codes.Aborted, "conflict")
-	calls := []emulator.Call{write("x", "1", policy("2", "b", "c")), write(theirs, "0", policy("1", "a", "b")), failed, write("x", "", policy("3"))}
+	calls := []emulator.Call{write("pullfix event=e rule=r key=0; pullfix event=f rule=r key=1; and 2 more", "1", policy("2", "b", "c")), write(theirs, "0", policy("1", "a", "b")), failed, write("x", "", policy("3"))}
 	for _, n := range []int{1, 0, 2, 3} {
 		w.arrives(calls[n])
 	}
@@ -44,7 +44,7 @@ func TestWitnessOrdersWrites(t *testing.T) {
 	member := func(name string) check.Member { return check.Member{Role: viewer, Name: name} }
 	want := []check.Write{
 		{At: 1, Resource: "r", Added: []check.Member{member("b")}},
-		{At: 2, Resource: "r", Ours: true, Added: []check.Member{member("c")}, Removed: []check.Member{member("a")}},
+		{At: 2, Resource: "r", Ours: true, For: []string{"e", "f"}, More: true, Added: []check.Member{member("c")}, Removed: []check.Member{member("a")}},
 	}
 	if diff := cmp.Diff(want, w.writes); diff != "" {
 		t.Errorf("writes -want +got\n%s", diff)

@@ -25,10 +25,10 @@ type invariant struct {
 // invariants are in the order in which they are shown.
 var invariants = []invariant{
 	{"allowed", "nothing is granted that the rules do not allow, and nothing else of a policy changes", (*trial).allowed},
-	{"intent-first", "the intent of every grant is on record before the policy changes", (*trial).intentFirst},
+	{"intent-first", "the intent of every grant, by an event that the write names, is on record before the policy changes", (*trial).intentFirst},
 	{"nothing-lost", "every event is done with, and ends on record as it must", (*trial).nothingLost},
 	{"others-kept", "what other writers changed stays as they left it", (*trial).othersKept},
-	{"told-once", "no channel is told twice about one event", (*trial).toldOnce},
+	{"told-once", "no channel is told twice about one event, or again of a problem that it knows", (*trial).toldOnce},
 	{"grants-told", "every grant is told, or pullfix says that it does not know", (*trial).grantsTold},
 	{"alerts-told", "every channel has its alerts, up to the most that it gets", (*trial).alertsTold},
 	{"truthful", "what is on record as granted was granted, each change by one event, and every change is on record", (*trial).truthful},

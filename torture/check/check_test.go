@@ -51,7 +51,7 @@ func good() *History {
 		After:  map[string]Policy{repository: {member(dev): true, member(agent): true, member(other): true}},
 		Writes: []Write{
 			{At: 1, Resource: repository, Added: []Member{member(other), member(gone)}},
-			{At: 4, Resource: repository, Ours: true, Added: []Member{member(agent)}},
+			{At: 4, Resource: repository, Ours: true, For: []string{"grant"}, Added: []Member{member(agent)}},
 			{At: 5, Resource: repository, Removed: []Member{member(gone)}},
 		},
 		Theirs: map[Held]bool{{repository, member(other)}: true, {repository, member(gone)}: false},
@@ -123,6 +123,7 @@ func TestMutants(t *testing.T) {
 			h.Records = append(h.Records, Record{ID: "20", Stamp: "t", Phase: "intent", Event: "alert", Resource: repository, Role: role, Principal: agent})
 		}},
 		{"a policy changes before the intent", "intent-first", "no intent was on record by then", func(h *History) { h.Records[0].At = 15 }},
+		{"the intent is that of another event", "intent-first", "no intent was on record by then", func(h *History) { h.Records[0].Event = "again" }},
 		{"an intent that was never recorded", "intent-first", "no intent was on record by then", drop(2)},
 		{"a message that is never done with", "nothing-lost", "never done with", func(h *History) { h.Dead = []string{"message-000001-0"} }},
 		{"an alert without a record", "nothing-lost", "no record of how it ended", drop(11)},
@@ -137,6 +138,11 @@ func TestMutants(t *testing.T) {
 		{"what was there at first is lost", "others-kept", "nobody took it away", func(h *History) { delete(h.After[repository], member(dev)) }},
 		{"a policy is written without looking", "others-kept", "was overwritten", func(h *History) { h.Blind = h.Writes[:1] }},
 		{"an alert is told twice", "told-once", "was told 2 times", func(h *History) { h.Messages = append(h.Messages, h.Messages[4]) }},
+		{"a problem is told twice", "told-once", "of what it knew (p,", func(h *History) {
+			h.Events = append(h.Events, world.Event{ID: "more", Class: "c", Findings: h.Events[3].Findings, Copies: 1})
+			h.Records = append(h.Records, Record{At: 30, ID: "30", Stamp: "t", Phase: "decision", Event: "more", Verdict: "alert"})
+			h.Messages = append(h.Messages, Message{At: 31, Channel: "alerts", Tone: "Action needed", Event: "more"})
+		}},
 		{"a grant is told twice", "told-once", "was told 2 times", func(h *History) { h.Messages = append(h.Messages, h.Messages[0]) }},
 		{"a grant is not told", "grants-told", "nobody was told", func(h *History) { h.Messages = h.Messages[1:] }},
 		{"alerts are not told", "alerts-told", "and was told, or may have been, 0 times", func(h *History) { h.Messages = h.Messages[:1] }},
@@ -187,6 +193,12 @@ func TestExcuses(t *testing.T) {
 	}{
 		{"it is not known whether somebody was told", "grants-told", func(h *History) {
 			h.Messages, h.Unsure = nil, []Line{{"grants", "grant"}, {"alerts", "alert"}}
+		}},
+		{"a problem is told again after it was not known whether it was told", "told-once", func(h *History) {
+			h.Events = append(h.Events, world.Event{ID: "more", Class: "c", Findings: h.Events[3].Findings, Copies: 1})
+			h.Records = append(h.Records, Record{At: 30, ID: "30", Stamp: "t", Phase: "decision", Event: "more", Verdict: "alert"})
+			h.Messages = append(h.Messages, Message{At: 31, Channel: "alerts", Tone: "Action needed", Event: "more"})
+			h.Unsure = []Line{{"alerts", "alert"}}
 		}},
 		{"somebody else made the change of an act that was cut off", "truthful", func(h *History) {
 			h.Writes[1].Ours, h.Records[2].Cause, h.Records[3].Cause = false, "recovered", "recovered"

@@ -35,8 +35,8 @@ func (t *trial) mayBegin(r Record) bool {
 func (t *trial) intentFirst() {
 	for b, adds := range t.adds {
 		for _, w := range adds {
-			first := slices.ContainsFunc(t.intents[b], func(r Record) bool { return r.At < w.At })
-			t.wants(first, "%s was added to %s of %s (write %d), and no intent was on record by then", b.Member, b.Role, b.Resource, w.At)
+			first := slices.ContainsFunc(t.intents[b], func(r Record) bool { return r.At < w.At && (w.More || slices.Contains(w.For, r.Event)) })
+			t.wants(first, "%s was added to %s of %s (write %d, for %v), and no intent was on record by then", b.Member, b.Role, b.Resource, w.At, w.For)
 		}
 	}
 }

@@ -41,7 +41,9 @@ type Held struct {
 type Write struct {
 	At       int64
 	Resource string
-	Ours     bool // by pullfix
+	Ours     bool     // by pullfix
+	For      []string // events that the request names as its reason
+	More     bool     // than those
 	Added    []Member
 	Removed  []Member
 }

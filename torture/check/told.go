@@ -7,7 +7,53 @@ type telling struct {
 	mended             bool
 }
 
+// repeated is a problem in the words of a channel.
+type repeated struct{ channel, problem string }
+
+// toldOnce also wants that no channel is told again of a problem that it knows,
+// unless pullfix says that it does not know whether it was told.
 func (t *trial) toldOnce() {
+	t.eventsOnce()
+	unsure, times, lines := map[repeated]int{}, map[repeated]int{}, map[Line]bool{}
+	for _, l := range t.Unsure {
+		if lines[l] {
+			continue
+		}
+		lines[l] = true
+		for _, problem := range t.problems(l.Channel, l.Event) {
+			unsure[problem]++
+		}
+	}
+	for _, m := range t.Messages {
+		if m.Tone == flood || m.Tone == mended {
+			continue
+		}
+		for _, problem := range t.problems(m.Channel, m.Event) {
+			times[problem]++
+			t.wants(times[problem] <= 1+unsure[problem], "event %s: channel %s was told again of what it knew (%s, message %d)", m.Event, m.Channel,
+				problem.problem, m.At)
+			if times[problem] > 1 {
+				t.excused++
+			}
+		}
+	}
+}
+
+// problems are those of an event that a channel is told of.
+func (t *trial) problems(channel, event string) (all []repeated) {
+	e := t.events[event]
+	if e == nil {
+		return nil
+	}
+	for _, f := range e.Findings {
+		if f.Channel == channel {
+			all = append(all, repeated{channel, f.Problem})
+		}
+	}
+	return all
+}
+
+func (t *trial) eventsOnce() {
 	times := map[telling]int{}
 	for _, m := range t.Messages {
 		if m.Tone == flood {
