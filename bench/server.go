@@ -16,10 +16,14 @@ import (
 	"github.com/pullfix/pullfix/bench/event"
 	"github.com/pullfix/pullfix/bench/load"
 	"github.com/pullfix/pullfix/bench/machine"
+	"github.com/pullfix/pullfix/deploy"
 )
 
 // loopback is where everything listens.
 const loopback = "127.0.0.1"
+
+// memoryLimit is that of a deployment.
+const memoryLimit = "GOMEMLIMIT=" + deploy.MemoryLimit
 
 // startLimit is how long a process may take to its first answer.
 const startLimit = 20 * time.Second
@@ -46,7 +50,7 @@ func (b *bench) startServer(ctx context.Context, binary, target string, env ...s
 	}
 	s := &server{address: address, cmd: exec.CommandContext(ctx, binary), output: &bytes.Buffer{}}
 	s.cmd.Dir, s.cmd.Stderr = b.dir, s.output
-	s.cmd.Env = append([]string{"FUNCTION_TARGET=" + target, "PORT=" + port, "GOMAXPROCS=1", "PULLFIX_PROJECT=ops"}, append(env, b.env...)...)
+	s.cmd.Env = append([]string{"FUNCTION_TARGET=" + target, "PORT=" + port, "GOMAXPROCS=1", memoryLimit, "PULLFIX_PROJECT=ops"}, append(env, b.env...)...)
 	s.began = time.Now()
 	if err := b.cores.StartServer(s.cmd); err != nil {
 		return nil, err

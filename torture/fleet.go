@@ -34,7 +34,7 @@ func build(ctx context.Context, folder string) (path string, err error) {
 // environment are the settings of every instance.
 func environment(cloud, slack, rules string) []string {
 	all := []string{
-		"GOMAXPROCS=1", "FUNCTION_TARGET=pullfix", "PULLFIX_PROJECT=" + world.Home, "PULLFIX_ENDPOINT=" + cloud, "PULLFIX_RULES=" + rules,
+		"GOMAXPROCS=1", "GOMEMLIMIT=200MiB", "FUNCTION_TARGET=pullfix", "PULLFIX_PROJECT=" + world.Home, "PULLFIX_ENDPOINT=" + cloud, "PULLFIX_RULES=" + rules,
 		"PULLFIX_LEDGER=firestore", "PULLFIX_AUDIT=cloud",
 	}
 	for _, name := range world.Channels() {

@@ -1,5 +1,5 @@
 // Command floor is a function that does nothing of what pullfix does, and pays for
-// what pullfix cannot be without: it links the Google clients that pullfix calls,
+// what it could not do that without: it links the Google clients that pullfix calls,
 // and unmarshals an event and its entry with the standard library. Where GLANCE is
 // set, it decodes the entry and looks for one word in it, and that is all. Requests
 // come in on PORT; it answers 204.

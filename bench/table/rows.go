@@ -14,7 +14,7 @@ type Row struct {
 	Measure string `json:"measure"` // what of it, such as "p99"
 	Unit    string `json:"unit"`
 	Target  Target `json:"target"`
-	Note    string `json:"-"` // what the row is, in a sentence; on the first of several
+	Note    string `json:"note,omitempty"` // what the row is, in a sentence; on the first of several
 }
 
 // Name tells rows apart.
@@ -74,7 +74,7 @@ const (
 // What is measured.
 const (
 	Nothing     = "function that does nothing"
-	Floor       = "what pullfix cannot be without"
+	Floor       = "Google's clients, encoding/json"
 	Glance      = "what a glance at an entry takes"
 	Boring      = "uninteresting event"
 	Read        = "event read whole, no denial"
@@ -112,7 +112,7 @@ func Rows() []Row {
 		event(Read, Target{}, Target{}, "an entry that may be a denial by its bytes, and is none when it is read"),
 		event(Decided, Target{AtLeast: 0.6, Ratio: true}, Target{AtMost: 3, Ratio: true}, "read, planned, decided (a rule ignores it) and recorded in a file; no call is made"),
 		event(Told, Target{}, Target{}, "the same of a denial that nothing mends; the ledger is in memory"),
-		event(Alert0, Target{}, Target{}, "the record in Cloud Logging and the ledger in Firestore, both of the local Google Cloud"),
+		event(Alert0, Target{}, Target{}, "the record in Cloud Logging and the ledger in Firestore, both of the local Google Cloud; without a channel"),
 		event(Observe0, Target{AtLeast: 0.6, Ratio: true}, Target{AtMost: 3, Ratio: true}, "the whole journey: live checks, record and ledger, all by calls"),
 		event(Grant0, Target{}, Target{}, "the same, and the policy is written"),
 		event(Alert20, Target{}, Target{}, ""),
@@ -120,7 +120,7 @@ func Rows() []Row {
 		event(Grant20, Target{}, Target{}, ""),
 		[]Row{
 			{Of: Generator, Measure: Busy, Unit: "%", Note: "while the function that does nothing is measured: under 100 % it is not the limit"},
-			{Of: Nothing, Measure: Busy, Unit: "%", Note: "at the same time"},
+			{Of: Nothing, Measure: Busy, Unit: "%", Note: "at the same time: far below 100 % means that the machine was busy with something else"},
 			{Of: Nothing, Measure: Start, Unit: "ms"},
 			{Of: Floor, Measure: Start, Unit: "ms", Note: "of a function that links the Google clients"},
 			{Of: Function, Measure: Start, Unit: "ms", Target: Target{AtMost: 1.6, Ratio: true}, Note: "from exec to the answer to its first event, an uninteresting one"},

@@ -72,6 +72,30 @@ func (t Table) Missed() (missed, targets int) {
 	return missed, targets
 }
 
+// enough is the share of its core, in percent, that the function that does nothing
+// has where nobody else takes it away: it always has something to do.
+const enough = 80
+
+// Doubt says what makes the ratios worth less, and is "" where nothing does.
+func (t Table) Doubt() string {
+	for _, r := range t.Results {
+		if r.Of == Nothing && r.Measure == Busy && r.Absent == "" && r.Value.Median < enough {
+			return fmt.Sprintf("The machine was busy with something else: the function that does nothing had %.0f %% of its core. Measure again", r.Value.Median)
+		}
+	}
+	return ""
+}
+
+// notes say what the rows are.
+func (t Table) notes() (notes [][2]string) {
+	for _, r := range t.Results {
+		if r.Note != "" && r.Absent == "" {
+			notes = append(notes, [2]string{r.Name(), r.Note})
+		}
+	}
+	return notes
+}
+
 // JSON writes the table as one object.
 func (t Table) JSON(out io.Writer) error {
 	encoder := json.NewEncoder(out)
@@ -99,6 +123,10 @@ func (t Table) Text(out io.Writer) error {
 	if err := columns.Flush(); err != nil {
 		return err
 	}
+	fmt.Fprintln(out)
+	for _, note := range t.notes() {
+		fmt.Fprintf(out, "%s: %s\n", note[0], note[1])
+	}
 	missed, targets := t.Missed()
 	_, err := fmt.Fprintf(out, "\n%d of %d targets missed\n", missed, targets)
 	return err
@@ -113,11 +141,21 @@ func (t Table) Markdown(out io.Writer) error {
 			return err
 		}
 	}
+	fmt.Fprintln(out)
+	for _, note := range t.notes() {
+		if _, err := fmt.Fprintf(out, "- *%s*: %s.\n", note[0], note[1]); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
 func (t Table) heading() []string {
-	return []string{t.Machine + ", " + t.Go, t.Pinned, t.Setup}
+	lines := []string{t.Machine + ", " + t.Go, t.Pinned, t.Setup}
+	if doubt := t.Doubt(); doubt != "" {
+		lines = append(lines, doubt)
+	}
+	return lines
 }
 
 var titles = []string{"what", "measure", "median", "quartiles", "of doing nothing", "target"}

@@ -3,6 +3,7 @@ package table
 import (
 	"bytes"
 	"encoding/json"
+	"io"
 	"math"
 	"strings"
 	"testing"
@@ -69,9 +70,25 @@ func TestTargets(t *testing.T) {
 			t.Errorf("%s: %v:\n%s", name, err, text)
 		}
 	}
+	for name, note := range map[string]string{"text": "uninteresting event, events/s: an entry that", "markdown": "- *uninteresting event, events/s*: an entry that"} {
+		var b bytes.Buffer
+		if err := map[string]func(io.Writer) error{"text": table.Text, "markdown": table.Markdown}[name](&b); err != nil || !strings.Contains(b.String(), note) {
+			t.Errorf("%s: %v: want %q in it:\n%s", name, err, note, &b)
+		}
+	}
 	var b bytes.Buffer
 	if err := table.JSON(&b); err != nil || !json.Valid(b.Bytes()) {
 		t.Errorf("%v: %s", err, &b)
+	}
+}
+
+// TestDoubt wants a table to say that somebody else took the core.
+func TestDoubt(t *testing.T) {
+	for busy, want := range map[float64]bool{40: true, 79: true, 81: false, 96: false} {
+		table := Table{Results: Fill(map[string][]float64{Nothing + ", " + Busy: {busy}}, "not today")}
+		if doubt := table.Doubt(); (doubt != "") != want {
+			t.Errorf("%g %% of the core: got %q", busy, doubt)
+		}
 	}
 }
 
