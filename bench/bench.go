@@ -20,7 +20,7 @@ import (
 // plan says how much is measured.
 type plan struct {
 	rounds  int           // of what is measured in turn
-	turn    time.Duration // of each subject, in each round
+	turn    time.Duration // of each subject, in each round: short, so that who is compared meets the same neighbours
 	starts  int           // of each function
 	storms  int           // rounds of each
 	storm   int           // events of a storm
@@ -32,13 +32,13 @@ type plan struct {
 }
 
 var (
-	wholePlan = plan{rounds: 7, turn: 600 * time.Millisecond, starts: 25, storms: 3, storm: 500, decide: 150 * time.Millisecond, entries: 20_000, records: 100_000}
+	wholePlan = plan{rounds: 15, turn: 200 * time.Millisecond, starts: 25, storms: 3, storm: 500, decide: 150 * time.Millisecond, entries: 20_000, records: 100_000}
 	quickPlan = plan{rounds: 2, turn: 40 * time.Millisecond, starts: 3, storms: 1, storm: 30, decide: time.Millisecond, entries: 200, records: 1_000}
 )
 
 func (p plan) String() string {
 	return fmt.Sprintf("Events at %d connections, %d rounds of %s each, %s where calls take 20 ms; %d starts; %d storms of %d; %s entries, %s records",
-		connections, p.rounds, p.turn, 2*p.turn, p.starts, p.storms, p.storm, table.Thousands(p.entries), table.Thousands(p.records))
+		connections, p.rounds, p.turn, longer*p.turn, p.starts, p.storms, p.storm, table.Thousands(p.entries), table.Thousands(p.records))
 }
 
 // bench is one run.

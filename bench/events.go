@@ -15,6 +15,9 @@ import (
 // connections is how many events are under way at once.
 const connections = 8
 
+// longer is how much longer a turn is where calls are slow.
+const longer = 4
+
 // events measures rates and latencies, in rounds of all subjects.
 func (b *bench) events(ctx context.Context) error {
 	subjects, stop, err := b.subjects(ctx, func(of string) bool {
@@ -44,7 +47,7 @@ func (b *bench) events(ctx context.Context) error {
 func (b *bench) measured(ctx context.Context, s *subject) error {
 	length := b.plan.turn
 	if s.slow {
-		length *= 2
+		length *= longer
 	}
 	times := newStopwatch(s.server.cmd.Process.Pid, os.Getpid())
 	result, err := b.turn(ctx, s, length)
