@@ -52,6 +52,10 @@ Whom it tells
                         Without one its alerts stand in the console alone. Repeat it
   --deployer ADDRESS    the account that runs this, whose changes raise no alarm:
                         without it there are no alerts about changes of others
+What it sends
+  --otel NAME=VALUE     a variable of OpenTelemetry, as
+                        OTEL_EXPORTER_OTLP_ENDPOINT=http://10.0.0.9:4318. Without an
+                        endpoint no metrics and traces are sent. Repeat it
 What it does
   --plan                print every command of a first run, call none, change nothing
   --destroy             remove what it made, but not the record and the ledger. It asks

@@ -24,6 +24,7 @@ function_() {
   [[ -z $slack ]] || env+="|PULLFIX_SLACK=projects/$project/secrets/pullfix-slack/versions/latest"
   [[ -z $smtp ]] || env+="|PULLFIX_SMTP=$smtp|PULLFIX_EMAIL_FROM=$email_from|PULLFIX_EMAIL_TO=$email_to"
   [[ -z $smtp_password_file ]] || env+="|PULLFIX_SMTP_PASSWORD=projects/$project/secrets/pullfix-smtp-password/versions/latest"
+  [[ ${#otel[@]} == 0 ]] || env+=$(printf '|%s' "${otel[@]}")
   local settings=(
     --gen2 --region="$region" --runtime=go126 --entry-point=pullfix --trigger-topic=pullfix --retry
     --run-service-account="${self#*:}" --trigger-service-account="${trigger#*:}" --build-service-account="$build"

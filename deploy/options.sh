@@ -6,7 +6,7 @@ project='' region=us-central1 rules=rules.yaml organization=''
 retention_days='' max_instances=3 concurrency=10
 slack_webhook_file='' smtp='' smtp_password_file='' email_from='' email_to=''
 deployer='' plan='' destroy='' yes=''
-sources=() named=() former=() channels=()
+sources=() named=() former=() channels=() otel=()
 slack='' checked='' writers='' roles_done='' to_do=''
 
 options() {
@@ -24,7 +24,7 @@ options() {
         ;;
       --project | --region | --source | --organization | --rules | --resource | --formerly | --retention-days | \
         --max-instances | --concurrency | --slack-webhook-file | --smtp | --smtp-password-file | --email-from | --email-to | \
-        --notification-channel | --deployer) ;;
+        --notification-channel | --deployer | --otel) ;;
       *) die "$(quoted "$1"): no such flag: ./deploy.sh --help lists them" ;;
     esac
     if [[ $1 == *=* ]]; then
@@ -41,6 +41,7 @@ options() {
       --resource) add named "$value" ;;
       --formerly) add former "$value" ;;
       --notification-channel) add channels "$value" ;;
+      --otel) add otel "$value" ;;
       *)
         flag=${flag#--}
         printf -v "${flag//-/_}" '%s' "$value"
@@ -56,6 +57,7 @@ add() {
     sources) sources+=("$2") ;;
     named) named+=("$2") ;;
     channels) channels+=("$2") ;;
+    otel) otel+=("$2") ;;
     *) former+=("$2") ;;
   esac
 }
@@ -103,6 +105,7 @@ check_options() {
     want --notification-channel "$value" "projects/($a_project|[1-9][0-9]{0,18})/notificationChannels/$an_id" \
       'its name, as "projects/ops/notificationChannels/123" (gcloud beta monitoring channels list)'
   done
+  check_otel
   [[ -z $deployer ]] || want --deployer "$deployer" "$an_address" 'the address of an account, as "deployer@ops.iam.gserviceaccount.com"'
   [[ -z $plan || -z $destroy ]] || die '--plan: it shows what a first run does: want it without --destroy'
   readable --rules "$rules"
@@ -122,6 +125,19 @@ number() {
 readable() {
   [[ $2 != *[[:cntrl:]]* ]] || die "$1: $(quoted "$2"): want a name without control characters"
   [[ -f $2 && -r $2 ]] || die "$1: $(quoted "$2"): no file that can be read"
+}
+
+# check_otel takes no value that could be a secret, or end the variable it is for:
+# gcloud is told with | between them, and shows them with ; there.
+check_otel() {
+  local value seen=' '
+  for value in ${otel[@]+"${otel[@]}"}; do
+    [[ ${value%%=*} != *HEADERS ]] || die "--otel: $(quoted "${value%%=*}"): it can hold a secret: want a collector that needs none"
+    [[ $value =~ ^OTEL_[A-Z0-9_]+=[A-Za-z0-9._:/,=%+-]+$ ]] ||
+      die "--otel: $(quoted "${value%%=*}"): want a variable of OpenTelemetry, without a user or a password, as \"OTEL_EXPORTER_OTLP_ENDPOINT=http://10.0.0.9:4318\""
+    [[ $seen != *" ${value%%=*} "* ]] || die "--otel: ${value%%=*}: it is there twice"
+    seen+="${value%%=*} "
+  done
 }
 
 # check_channels says nothing of what is in the files: it is secret.

@@ -24,6 +24,7 @@ locals {
       PULLFIX_EMAIL_FROM = var.smtp.from
       PULLFIX_EMAIL_TO   = join(",", var.smtp.to)
     },
+    var.otel,
     local.smtp_password ? { PULLFIX_SMTP_PASSWORD = "projects/${var.project}/secrets/pullfix-smtp-password/versions/latest" } : {},
   )
 }

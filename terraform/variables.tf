@@ -131,6 +131,22 @@ variable "smtp" {
   }
 }
 
+variable "otel" {
+  description = "Variables of OpenTelemetry, such as `OTEL_EXPORTER_OTLP_ENDPOINT`. Without an endpoint no metrics and traces are sent."
+  type        = map(string)
+  default     = {}
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for name in keys(var.otel) : can(regex("^OTEL_[A-Z0-9_]+$", name)) && !endswith(name, "HEADERS")])
+    error_message = "otel ${jsonencode(keys(var.otel))}: want variables of OpenTelemetry, and none of headers: they can hold a secret."
+  }
+  validation {
+    condition     = alltrue([for value in values(var.otel) : can(regex("^[A-Za-z0-9._:/,=%+-]+$", value))])
+    error_message = "otel: want values without a user or a password, as \"http://10.0.0.9:4318\"."
+  }
+}
+
 variable "max_instances" {
   description = "How many instances of the function there are at most."
   type        = number

@@ -77,6 +77,14 @@ func TestRefusesBadInput(t *testing.T) {
 		{fine + " --notification-channel=1", "--notification-channel: 1: want its name"},
 		{fine + " --notification-channel=projects/ops/notificationChannels/1/2", "--notification-channel: projects/ops/notificationChannels/1/2: want"},
 		{fine + " --deployer=me", "--deployer: me: want the address"},
+		{fine + " --otel=OTEL_EXPORTER_OTLP_ENDPOINT", "--otel: OTEL_EXPORTER_OTLP_ENDPOINT: want a variable of OpenTelemetry"},
+		{fine + " --otel=PULLFIX_MODE=observe", "--otel: PULLFIX_MODE: want"},
+		{fine + " --otel=OTEL_SERVICE_NAME=a|PULLFIX_MODE=observe", "want a variable of OpenTelemetry"},
+		{fine + " --otel=OTEL_SERVICE_NAME=a;b", "want a variable of OpenTelemetry"},
+		{fine + " --otel=OTEL_EXPORTER_OTLP_ENDPOINT=https://user:sEcReT@collector:4318", "--otel: "},
+		{fine + " --otel=OTEL_EXPORTER_OTLP_HEADERS=key=sEcReT", "--otel: OTEL_EXPORTER_OTLP_HEADERS: it can hold a secret"},
+		{fine + " --otel=OTEL_EXPORTER_OTLP_TRACES_HEADERS=key=sEcReT", "it can hold a secret"},
+		{fine + " --otel=OTEL_SDK_DISABLED=true --otel=OTEL_SDK_DISABLED=false", "--otel: OTEL_SDK_DISABLED: it is there twice"},
 		{fine + " --plan --destroy", "--plan: it shows what a first run does"},
 		{fine + " --plan=yes", "--plan: it takes no value"},
 		{fine + " --dry-run", "--dry-run: no such flag"},
@@ -111,7 +119,7 @@ func TestHostileInput(t *testing.T) {
 	for _, flag := range []string{
 		"--project", "--region", "--source", "--organization", "--rules", "--resource", "--formerly", "--retention-days", "--max-instances",
 		"--concurrency", "--slack-webhook-file", "--smtp", "--smtp-password-file", "--email-from", "--email-to",
-		"--notification-channel", "--deployer",
+		"--notification-channel", "--deployer", "--otel",
 	} {
 		all := hostile
 		if !further.Wanted(t) {

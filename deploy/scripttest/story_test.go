@@ -31,6 +31,7 @@ var deployments = map[string]deployment{
 		"--project=ops", "--source=organizations/123", "--source=folders/77", "--organization=123", "--max-instances=5",
 		"--resource=projects/app-two/secrets/bot", "--deployer=deployer@ops.iam.gserviceaccount.com",
 		"--notification-channel=projects/ops/notificationChannels/1", "--notification-channel", "projects/ops/notificationChannels/2",
+		"--otel=OTEL_EXPORTER_OTLP_ENDPOINT=http://10.0.0.9:4318", "--otel", "OTEL_RESOURCE_ATTRIBUTES=team=platform,tier=1",
 	}, targets + "secret projects/app-*/secrets/bot\nworker-pool projects/app-one/locations/us-central1/workerPools/queue\nfolders yes\n"},
 }
 

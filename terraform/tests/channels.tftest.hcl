@@ -53,6 +53,20 @@ run "mail" {
   }
 }
 
+run "telemetry" {
+  variables {
+    otel = { OTEL_EXPORTER_OTLP_ENDPOINT = "http://10.0.0.9:4318" }
+  }
+  assert {
+    condition = google_cloudfunctions2_function.pullfix.service_config[0].environment_variables == tomap({
+      GOMEMLIMIT                  = "200MiB"
+      PULLFIX_PROJECT             = "ops"
+      OTEL_EXPORTER_OTLP_ENDPOINT = "http://10.0.0.9:4318"
+    })
+    error_message = "The function does not know where to send metrics and traces."
+  }
+}
+
 run "mail_without_a_user" {
   variables {
     smtp = { server = "smtp://mail.example.com", from = "pullfix@example.com", to = ["a@example.com"] }
