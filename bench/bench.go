@@ -72,8 +72,9 @@ func measure(ctx context.Context, p plan, progress io.Writer) (t table.Table, er
 			return t, fmt.Errorf("%s: %w", part.name, err)
 		}
 	}
+	results := table.Fill(b.measures, absent)
 	return table.Table{
-		Machine: machine.Describe(), Go: runtime.Version(), Pinned: b.pinned(), Setup: p.String(), Results: table.Fill(b.measures, absent),
+		Machine: machine.Describe(), Go: runtime.Version(), Pinned: b.pinned(), Setup: p.String(), Doubt: table.Doubt(results), Results: results,
 	}, nil
 }
 

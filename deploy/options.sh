@@ -127,11 +127,13 @@ readable() {
   [[ -f $2 && -r $2 ]] || die "$1: $(quoted "$2"): no file that can be read"
 }
 
-# check_otel takes no value that could be a secret, or end the variable it is for:
-# gcloud is told with | between them, and shows them with ; there.
+# check_otel takes no headers and no user, which can be secrets and are in every
+# plan, and no value that could end its variable: gcloud is told with | between them,
+# and shows them with ; there.
 check_otel() {
   local value seen=' '
   for value in ${otel[@]+"${otel[@]}"}; do
+    [[ $value == *=* ]] || die '--otel: want NAME=VALUE, as "OTEL_EXPORTER_OTLP_ENDPOINT=http://10.0.0.9:4318"'
     [[ ${value%%=*} != *HEADERS ]] || die "--otel: $(quoted "${value%%=*}"): it can hold a secret: want a collector that needs none"
     [[ $value =~ ^OTEL_[A-Z0-9_]+=[A-Za-z0-9._:/,=%+-]+$ ]] ||
       die "--otel: $(quoted "${value%%=*}"): want a variable of OpenTelemetry, without a user or a password, as \"OTEL_EXPORTER_OTLP_ENDPOINT=http://10.0.0.9:4318\""

@@ -176,12 +176,17 @@ func (i *instance) kill(ctx context.Context) {
 // said is what instances say in their logs about somebody who may not have been
 // told, and how many of their other lines are errors.
 type said struct {
-	mu     sync.Mutex
-	unsure []check.Line
-	errors map[string]int // by message
+	mu      sync.Mutex
+	unsure  []check.Line
+	unnoted []string       // events
+	errors  map[string]int // by message
 }
 
-const unsure = "it is not known whether somebody was told"
+// What is said of telling.
+const (
+	unsure  = "it is not known whether somebody was told"
+	unnoted = "the ledger could not note that somebody was told"
+)
 
 func (s *said) read(out io.Reader) {
 	lines := bufio.NewReader(out)
@@ -193,7 +198,7 @@ func (s *said) read(out io.Reader) {
 			Event    string `json:"event"`
 			Channel  string `json:"channel"`
 		}
-		if json.Unmarshal(line, &l) == nil && l.Severity == "ERROR" {
+		if json.Unmarshal(line, &l) == nil && (l.Severity == "ERROR" || l.Message == unnoted) {
 			s.add(l.Message, check.Line{Channel: l.Channel, Event: l.Event})
 		}
 		if err != nil {
@@ -208,11 +213,14 @@ func (s *said) read(out io.Reader) {
 func (s *said) add(message string, l check.Line) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if strings.HasPrefix(message, unsure) {
+	switch {
+	case message == unnoted:
+		s.unnoted = append(s.unnoted, l.Event)
+	case strings.HasPrefix(message, unsure):
 		s.unsure = append(s.unsure, l)
-		return
+	default:
+		s.errors[message]++
 	}
-	s.errors[message]++
 }
 
 // tail keeps the end of what is written.

@@ -181,7 +181,7 @@ func (r *run) seen() *check.History {
 	w := r.cloud.witness
 	h := &check.History{
 		Events: r.queue.published(), Budget: r.perHour, Before: w.before, After: map[string]check.Policy{}, Writes: w.writes, Blind: w.blind(), Records: w.records,
-		Messages: r.slack.messages, Unsure: r.said.unsure, Theirs: r.others.left, Dead: r.queue.dead(),
+		Messages: r.slack.messages, Unsure: r.said.unsure, Unnoted: r.said.unnoted, Theirs: r.others.left, Dead: r.queue.dead(),
 	}
 	for resource, policy := range r.cloud.Policies() {
 		h.After[resource] = members(policy)

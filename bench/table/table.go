@@ -25,6 +25,7 @@ type Table struct {
 	Go      string   `json:"go"`
 	Pinned  string   `json:"pinned"` // which cores the server and the client have, or why nothing is pinned
 	Setup   string   `json:"setup"`
+	Doubt   string   `json:"doubt,omitempty"` // what makes the ratios worth less
 	Results []Result `json:"rows"`
 }
 
@@ -76,9 +77,10 @@ func (t Table) Missed() (missed, targets int) {
 // has where nobody else takes it away: it always has something to do.
 const enough = 80
 
-// Doubt says what makes the ratios worth less, and is "" where nothing does.
-func (t Table) Doubt() string {
-	for _, r := range t.Results {
+// Doubt says what makes the ratios of results worth less, and is "" where nothing
+// does.
+func Doubt(results []Result) string {
+	for _, r := range results {
 		if r.Of == Nothing && r.Measure == Busy && r.Absent == "" && r.Value.Median < enough {
 			return fmt.Sprintf("The machine was busy with something else: the function that does nothing had %.0f %% of its core. Measure again", r.Value.Median)
 		}
@@ -152,8 +154,8 @@ func (t Table) Markdown(out io.Writer) error {
 
 func (t Table) heading() []string {
 	lines := []string{t.Machine + ", " + t.Go, t.Pinned, t.Setup}
-	if doubt := t.Doubt(); doubt != "" {
-		lines = append(lines, doubt)
+	if t.Doubt != "" {
+		lines = append(lines, t.Doubt)
 	}
 	return lines
 }

@@ -85,8 +85,7 @@ func TestTargets(t *testing.T) {
 // TestDoubt wants a table to say that somebody else took the core.
 func TestDoubt(t *testing.T) {
 	for busy, want := range map[float64]bool{40: true, 79: true, 81: false, 96: false} {
-		table := Table{Results: Fill(map[string][]float64{Nothing + ", " + Busy: {busy}}, "not today")}
-		if doubt := table.Doubt(); (doubt != "") != want {
+		if doubt := Doubt(Fill(map[string][]float64{Nothing + ", " + Busy: {busy}}, "not today")); (doubt != "") != want {
 			t.Errorf("%g %% of the core: got %q", busy, doubt)
 		}
 	}

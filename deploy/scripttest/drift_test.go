@@ -28,7 +28,7 @@ func TestFunctionChanged(t *testing.T) {
 	s.must(small...)
 	for n, test := range []struct{ field, value, want string }{
 		{"serviceConfig.environmentVariables", "GOMEMLIMIT=200MiB;LOG_EXECUTION_ID=true;PULLFIX_MODE=observe;PULLFIX_PROJECT=ops", "somebody set PULLFIX_MODE=observe"},
-		{"serviceConfig.environmentVariables", "HTTPS_PROXY=http://10.0.0.9;PULLFIX_PROJECT=ops", "somebody changed its variables"},
+		{"serviceConfig.environmentVariables", "GOMEMLIMIT=200MiB;HTTPS_PROXY=http://10.0.0.9;PULLFIX_PROJECT=ops", "somebody changed its variables"},
 		{"serviceConfig.ingressSettings", "ALLOW_ALL", "not as it was deployed: ACTIVE|ALLOW_ALL|"},
 		{"state", "FAILED", "not as it was deployed: FAILED|"},
 		{"serviceConfig.maxInstanceCount", "100", "|100|10|"},

@@ -175,7 +175,7 @@ func TestLooks(t *testing.T) {
 		},
 		"function of another topic, with a secret": {
 			docs: map[string]string{functionPath: edited(edited(goodFunction, "topics/pullfix", "topics/other"), `{"PULLFIX_PROJECT": "ops"}`,
-				`{"PULLFIX_PROJECT": "ops", "PULLFIX_SLACK": "https://hooks.example.com/hunter2", "PULLFIX_SMTP_PASSWORD": "projects/ops/secrets/s/versions/1"}`)},
+				`{"GOMEMLIMIT": "400MiB", "PULLFIX_PROJECT": "ops", "PULLFIX_SLACK": "https://hooks.example.com/hunter2", "PULLFIX_SMTP_PASSWORD": "projects/ops/secrets/s/versions/1"}`)},
 			find: "function", status: Fail, reason: `the topic is "projects/ops/topics/other", want "projects/ops/topics/pullfix"; note the values for which VALUE stands, then delete it with ` + removes + ", then deploy",
 			command: stages + deploys + wholly + `'--set-env-vars=^|^GOMEMLIMIT=200MiB|PULLFIX_PROJECT=ops|PULLFIX_SLACK=VALUE|PULLFIX_SMTP_PASSWORD=projects/ops/secrets/s/versions/1' `,
 		},

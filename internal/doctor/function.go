@@ -100,9 +100,9 @@ func (k *desk) builder() string { return k.name("serviceAccounts/" + k.account(d
 func (k *desk) everything(had *cloudfunctions.ServiceConfig) string { return k.stage() + k.whole(had) }
 
 func (k *desk) whole(had *cloudfunctions.ServiceConfig) string {
-	variables := map[string]string{"GOMEMLIMIT": deploy.MemoryLimit}
+	variables := map[string]string{}
 	maps.Copy(variables, had.EnvironmentVariables)
-	variables["PULLFIX_PROJECT"] = k.Project.String()
+	variables["GOMEMLIMIT"], variables["PULLFIX_PROJECT"] = deploy.MemoryLimit, k.Project.String()
 	var set []string
 	for _, name := range slices.Sorted(maps.Keys(variables)) {
 		set = append(set, name+"="+printable(name, variables[name]))

@@ -200,6 +200,13 @@ func TestExcuses(t *testing.T) {
 			h.Messages = append(h.Messages, Message{At: 31, Channel: "alerts", Tone: "Action needed", Event: "more"})
 			h.Unsure = []Line{{"alerts", "alert"}}
 		}},
+		{"a problem is told again after the ledger could not note that it was told", "told-once", func(h *History) {
+			h.Events = append(h.Events, world.Event{ID: "more", Class: "c", Findings: h.Events[3].Findings, Copies: 1})
+			h.Records = append(h.Records, Record{At: 30, ID: "30", Stamp: "t", Phase: "decision", Event: "more", Verdict: "alert"})
+			h.Messages = append(h.Messages, Message{At: 31, Channel: "alerts", Tone: "Action needed", Event: "more"})
+			h.Unnoted = []string{"alert"}
+		}},
+		{"a write names more events than there is room for", "", func(h *History) { h.Writes[1].For, h.Writes[1].More = nil, true }},
 		{"somebody else made the change of an act that was cut off", "truthful", func(h *History) {
 			h.Writes[1].Ours, h.Records[2].Cause, h.Records[3].Cause = false, "recovered", "recovered"
 		}},

@@ -19,6 +19,7 @@ type History struct {
 	Records       []Record          // that Cloud Logging took
 	Messages      []Message         // that Slack took
 	Unsure        []Line            // in which pullfix says that it is not known whether somebody was told
+	Unnoted       []string          // events of which pullfix says that the ledger could not note that somebody was told
 
 	Theirs map[Held]bool // what other writers have added last, and false for what they have removed
 	Dead   []string      // messages that were delivered as often as they may be, and never done with

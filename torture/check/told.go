@@ -11,15 +11,19 @@ type telling struct {
 type repeated struct{ channel, problem string }
 
 // toldOnce also wants that no channel is told again of a problem that it knows,
-// unless pullfix says that it does not know whether it was told.
+// unless pullfix says that it does not know, or could not note, that it was told.
 func (t *trial) toldOnce() {
 	t.eventsOnce()
 	unsure, times, lines := map[repeated]int{}, map[repeated]int{}, map[Line]bool{}
 	for _, l := range t.Unsure {
-		if lines[l] {
-			continue
-		}
 		lines[l] = true
+	}
+	for _, event := range t.Unnoted {
+		for _, problem := range t.problems("", event) {
+			lines[Line{problem.channel, event}] = true
+		}
+	}
+	for l := range lines {
 		for _, problem := range t.problems(l.Channel, l.Event) {
 			unsure[problem]++
 		}
@@ -30,24 +34,26 @@ func (t *trial) toldOnce() {
 		}
 		for _, problem := range t.problems(m.Channel, m.Event) {
 			times[problem]++
-			t.wants(times[problem] <= 1+unsure[problem], "event %s: channel %s was told again of what it knew (%s, message %d)", m.Event, m.Channel,
+			excused := times[problem] <= 1+unsure[problem]
+			t.wants(excused, "event %s: channel %s was told again of what it knew (%s, message %d)", m.Event, m.Channel,
 				problem.problem, m.At)
-			if times[problem] > 1 {
+			if excused && times[problem] > 1 {
 				t.excused++
 			}
 		}
 	}
 }
 
-// problems are those of an event that a channel is told of.
+// problems are those of an event that a channel is told of; of any channel where
+// none is named.
 func (t *trial) problems(channel, event string) (all []repeated) {
 	e := t.events[event]
 	if e == nil {
 		return nil
 	}
 	for _, f := range e.Findings {
-		if f.Channel == channel {
-			all = append(all, repeated{channel, f.Problem})
+		if f.Channel != "" && (channel == "" || f.Channel == channel) {
+			all = append(all, repeated{f.Channel, f.Problem})
 		}
 	}
 	return all

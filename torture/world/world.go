@@ -109,7 +109,7 @@ func Hook(channel string) string {
 // Rules are the policy, in YAML, with a budget of grants an hour.
 func Rules(grantsPerHour int) []byte {
 	var b strings.Builder
-	fmt.Fprintf(&b, "apiVersion: pullfix/v1\nmode: enforce\nlimits: {grantsPerHour: %d, maxEventAge: 6h, repeatAlertsEvery: 4h}\nnotify:\n", grantsPerHour)
+	fmt.Fprintf(&b, "apiVersion: pullfix/v1\nmode: enforce\nlimits: {grantsPerHour: %d, maxEventAge: 6h, repeatAlertsEvery: 24h}\nnotify:\n", grantsPerHour)
 	for _, name := range Channels() {
 		verdicts := "[alert]"
 		if name == grantsChannel {
