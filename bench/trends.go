@@ -62,9 +62,12 @@ func (b *bench) decidedByRules(ctx context.Context, rules int) (float64, error) 
 		return 0, err
 	}
 	defer s.stop()
-	result, err := load.Run{
-		Address: s.address, Connections: connections, Time: b.plan.turn, First: b.unique(), Request: b.request(event.Ignored),
-	}.Do(ctx)
+	run := load.Run{Address: s.address, Connections: connections, Time: b.plan.turn, First: b.unique(), Request: b.request(event.Ignored)}
+	if _, err := run.Do(ctx); err != nil { // what reading the rules left behind is collected
+		return 0, err
+	}
+	run.Time, run.First = 3*b.plan.turn, b.unique()
+	result, err := run.Do(ctx)
 	return 1e6 / result.PerSecond(), err
 }
 
