@@ -83,26 +83,33 @@ const (
 // servers, who protect it from such clients and let in who may invoke it
 // (https://cloud.google.com/run/docs/securing/security).
 func (f *function) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(answerTime)) // nor can a test's recorder
+	came := time.Now()
 	if r.Method != http.MethodPost {
 		w.Header().Set("Allow", http.MethodPost)
-		http.Error(w, "pullfix: want an event by POST", http.StatusMethodNotAllowed)
+		refuse(w, came, "pullfix: want an event by POST", http.StatusMethodNotAllowed)
 		return
 	}
-	err := f.serve(w, r)
+	err := f.serve(w, r, came)
 	f.telemetry.Flush(r.Context())
 	if err != nil {
-		http.Error(w, "pullfix: not done, send the event again", http.StatusInternalServerError)
+		refuse(w, came, "pullfix: not done, send the event again", http.StatusInternalServerError)
 		return
 	}
 	w.WriteHeader(http.StatusNoContent)
+	f.slow.over(w, came.Add(answerTime), func() { _ = http.NewResponseController(w).Flush() })
+}
+
+// refuse answers with an error, which the server sends after the handler's end.
+func refuse(w http.ResponseWriter, came time.Time, text string, status int) {
+	_ = http.NewResponseController(w).SetWriteDeadline(came.Add(answerTime)) // nor can a test's recorder
+	http.Error(w, text, status)
 }
 
 // serve has the delivery of a request in hand until it is done with. Nearly all
 // say nothing of a denial: these need no timer, and no memory that the next one
 // does not use again.
-func (f *function) serve(w http.ResponseWriter, r *http.Request) error {
-	begun, until := f.telemetry.Now(), time.Now().Add(timeout)
+func (f *function) serve(w http.ResponseWriter, r *http.Request, came time.Time) error {
+	until := came.Add(timeout)
 	var d delivery
 	s, _ := scratches.Get().(*scratch)
 	leave, err := f.room.hold(r.Context(), until, r.ContentLength)
@@ -112,18 +119,18 @@ func (f *function) serve(w http.ResponseWriter, r *http.Request) error {
 	}
 	d.origin.Header = r.Header
 	if err == nil && d.boring() {
-		f.telemetry.Uninteresting(r.Context(), begun, d.origin)
+		f.telemetry.Uninteresting(r.Context(), came, d.origin)
 		s.leave()
 		return nil
 	}
 	ctx, cancel := context.WithDeadline(r.Context(), until)
 	defer cancel()
-	return f.traced(ctx, begun, d, err)
+	return f.traced(ctx, came, d, err)
 }
 
 // traced handles a delivery within its trace, if it could be received.
-func (f *function) traced(ctx context.Context, begun time.Time, d delivery, err error) error {
-	ctx, span := f.telemetry.Delivery(ctx, begun, d.origin)
+func (f *function) traced(ctx context.Context, came time.Time, d delivery, err error) error {
+	ctx, span := f.telemetry.Delivery(ctx, came, d.origin)
 	if err == nil {
 		err = f.handle(ctx, d)
 	}
@@ -138,7 +145,8 @@ func (f *function) traced(ctx context.Context, begun time.Time, d delivery, err 
 // for a body that was cut off on its way; what arrived whole and cannot be read
 // is in the delivery.
 func (f *function) receive(w http.ResponseWriter, r *http.Request, s *scratch) (d delivery, err error) {
-	whole, err := readBody(w, r, &s.body)
+	var whole bool
+	f.slow.over(w, time.Now().Add(bodyTime), func() { whole, err = readBody(w, r, &s.body) })
 	body := s.body.Bytes()
 	switch {
 	case err != nil:
@@ -185,9 +193,6 @@ func (f *function) open(r *http.Request, body []byte) delivery {
 // readBody reads as much of a body as an event may have. What is more is read
 // and dropped, so that the sender reads the answer.
 func readBody(w http.ResponseWriter, r *http.Request, b *bytes.Buffer) (whole bool, err error) {
-	if r.ContentLength != 0 { // at the end of the body the server takes the deadline away
-		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyTime))
-	}
 	b.Grow(int(min(max(r.ContentLength, 0), largestBody)) + bytes.MinRead)
 	_, err = b.ReadFrom(http.MaxBytesReader(w, r.Body, largestBody))
 	tooLarge := (*http.MaxBytesError)(nil)

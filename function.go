@@ -68,6 +68,7 @@ type function struct {
 	bindings locks // one look and act for a binding at a time
 	trips    tripMemory
 	room     room
+	slow     *watch
 	said     memory // decisions that were logged and counted
 	log      *logger
 	now      func() time.Time

@@ -53,7 +53,7 @@ func (f *function) drain(end <-chan os.Signal, exit func(status int)) {
 }
 
 func newFunction(s settings.Settings, out io.Writer) *function {
-	f := &function{Settings: s, clients: newClients(s, retry.Default), log: newLogger(out), now: time.Now, room: newRoom()}
+	f := &function{Settings: s, clients: newClients(s, retry.Default), log: newLogger(out), now: time.Now, room: newRoom(), slow: newWatch()}
 	f.log.here = func(ctx context.Context) string { return f.here(ctx) }
 	return f
 }

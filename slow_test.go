@@ -125,6 +125,71 @@ func TestNobodyReadsTheAnswer(t *testing.T) {
 	})
 }
 
+// deadlines is an answer that keeps when its client was cut off.
+type deadlines struct {
+	http.ResponseWriter
+	read, write time.Time
+}
+
+func (d *deadlines) SetReadDeadline(at time.Time) error  { d.read = at; return nil }
+func (d *deadlines) SetWriteDeadline(at time.Time) error { d.write = at; return nil }
+
+// TestWatch waits for several clients in all orders of their times: each that is
+// still waited for is cut off at its time, and no other.
+func TestWatch(t *testing.T) {
+	const never = 0
+	for _, test := range []struct {
+		name  string
+		until []time.Duration // of each client, who comes a second after the one before
+		takes []time.Duration // until it is done; never
+	}{
+		{"one", []time.Duration{30}, []time.Duration{never}},
+		{"one that is done", []time.Duration{30}, []time.Duration{29}},
+		{"the same time for all", []time.Duration{30, 30, 30}, []time.Duration{never, never, never}},
+		{"the first is done", []time.Duration{30, 30}, []time.Duration{10, never}},
+		{"the last is done", []time.Duration{30, 30}, []time.Duration{never, 10}},
+		{"a shorter time comes later", []time.Duration{110, 30}, []time.Duration{never, never}},
+		{"a shorter time, and it is done", []time.Duration{110, 30}, []time.Duration{never, 10}},
+		{"a longer time comes later", []time.Duration{30, 110}, []time.Duration{never, never}},
+		{"nobody is left for a while", []time.Duration{1, 3, 30}, []time.Duration{never, 1, never}},
+		{"each sooner than the one before", []time.Duration{5, 100, 90, 80, 70, 60}, []time.Duration{never, never, never, never, never, never}},
+		{"the time is over at once", []time.Duration{0, 30}, []time.Duration{never, never}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				watch, clients := newWatch(), make([]deadlines, len(test.until))
+				for n := range clients {
+					until := time.Now().Add(test.until[n] * time.Second)
+					go watch.over(&clients[n], until, func() {
+						if test.takes[n] == never {
+							time.Sleep(time.Hour)
+						}
+						time.Sleep(test.takes[n] * time.Second)
+					})
+					want := until
+					if test.takes[n] != never {
+						want = time.Time{}
+					}
+					time.AfterFunc(30*time.Minute, func() {
+						watch.mu.Lock()
+						defer watch.mu.Unlock()
+						if got := clients[n]; !got.read.Equal(want) || !got.write.Equal(want) {
+							t.Errorf("client %d: cut off at %s and %s, want %s", n, got.read, got.write, want)
+						}
+					})
+					time.Sleep(time.Second)
+				}
+				time.Sleep(2 * time.Hour)
+				watch.mu.Lock()
+				defer watch.mu.Unlock()
+				if len(watch.until) != 0 || !watch.next.IsZero() {
+					t.Errorf("got %d clients and a timer at %s, want none when all is over", len(watch.until), watch.next)
+				}
+			})
+		})
+	}
+}
+
 // TestRoom wants large bodies to wait for one another, and small ones for none
 // of them.
 func TestRoom(t *testing.T) {

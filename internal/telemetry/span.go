@@ -48,14 +48,6 @@ const (
 	Again         Result = "again"         // it must come again
 )
 
-// Now is when something begins, zero without telemetry.
-func (t *Telemetry) Now() time.Time {
-	if t == nil {
-		return time.Time{}
-	}
-	return time.Now()
-}
-
 // Span is a piece of work that goes on. The zero Span measures nothing.
 type Span struct {
 	t     *Telemetry

@@ -66,7 +66,7 @@ func mustOpen(t *testing.T, env map[string]string) (*Telemetry, *warnings) {
 
 // event does with the telemetry what an event does.
 func event(ctx context.Context, t *Telemetry, from Origin) {
-	begun := t.Now()
+	begun := time.Now()
 	t.Uninteresting(ctx, begun, from)
 	ctx, delivery := t.Delivery(ctx, begun, from)
 	_, step := t.Step(ctx, Check)
