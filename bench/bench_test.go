@@ -103,6 +103,7 @@ func TestWrongFlags(t *testing.T) {
 	for _, args := range [][]string{
 		{"--format", "yaml"},
 		{"--only", "everything"},
+		{"--events", "grant"},
 		{"--unknown"},
 		{"something"},
 		{"profile"},
@@ -116,9 +117,9 @@ func TestWrongFlags(t *testing.T) {
 
 // TestPlanOfFlags takes the flags over.
 func TestPlanOfFlags(t *testing.T) {
-	o := options{quick: true, rounds: 5, only: []string{"starts"}}
+	o := options{quick: true, rounds: 5, only: []string{"starts"}, events: []string{table.Grant0}}
 	p, err := o.plan()
-	if err != nil || p.rounds != 5 || p.starts != quickPlan.starts || len(p.only) != 1 {
+	if err != nil || p.rounds != 5 || p.starts != quickPlan.starts || len(p.only) != 1 || len(p.events) != 1 {
 		t.Errorf("got %+v, %v", p, err)
 	}
 }

@@ -39,6 +39,7 @@ func (b *bench) events(ctx context.Context) error {
 				return err
 			}
 		}
+		slices.Reverse(subjects) // else who comes after a slow one always does
 	}
 	return nil
 }

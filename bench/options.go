@@ -28,8 +28,8 @@ func (o *options) flags(cmd *cobra.Command) {
 	cmd.Flags().BoolVar(&o.quick, "quick", false, "measure little: to see that everything runs, not how fast it is")
 	cmd.Flags().BoolVar(&o.silent, "silent", false, "do not say on standard error what is under way")
 	cmd.Flags().StringSliceVar(&o.only, "only", nil, "`parts` to measure: "+strings.Join(partNames(), ", ")+" (default all)")
-	cmd.Flags().StringSliceVar(&o.events, "events", nil, "`rows` of events to measure, such as \"uninteresting event\" (default all)")
-	cmd.Flags().IntVar(&o.rounds, "rounds", 0, "`rounds` of what is measured in turn (default 7, with --quick 2)")
+	cmd.Flags().StringArrayVar(&o.events, "events", nil, "`row` of events to measure, such as \"grant, 0 ms a call\"; may be repeated (default all)")
+	cmd.Flags().IntVar(&o.rounds, "rounds", 0, fmt.Sprintf("`rounds` of what is measured in turn (default %d, with --quick %d)", wholePlan.rounds, quickPlan.rounds))
 }
 
 func (o *options) plan() (plan, error) {
@@ -43,6 +43,11 @@ func (o *options) plan() (plan, error) {
 	for _, name := range o.only {
 		if !slices.Contains(partNames(), name) {
 			return p, fmt.Errorf("--only %q: want %s", name, strings.Join(partNames(), ", "))
+		}
+	}
+	for _, of := range o.events {
+		if !slices.Contains(eventRows(), of) {
+			return p, fmt.Errorf("--events %q: want %q", of, eventRows())
 		}
 	}
 	p.only, p.events = o.only, o.events

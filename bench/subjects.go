@@ -50,6 +50,16 @@ func groups() []group {
 	}
 }
 
+// eventRows are the rows that are measured with events.
+func eventRows() (rows []string) {
+	for _, g := range groups() {
+		for _, s := range g.subjects {
+			rows = append(rows, s.of)
+		}
+	}
+	return rows
+}
+
 // slowCall is how long a call takes where it is to be like one of Google's.
 const slowCall = 20 * time.Millisecond
 
