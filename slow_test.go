@@ -140,31 +140,31 @@ func TestWatch(t *testing.T) {
 	const never = 0
 	for _, test := range []struct {
 		name  string
-		until []time.Duration // of each client, who comes a second after the one before
-		takes []time.Duration // until it is done; never
+		until []int // seconds of each client, who comes a second after the one before
+		takes []int // seconds until it is done; never
 	}{
-		{"one", []time.Duration{30}, []time.Duration{never}},
-		{"one that is done", []time.Duration{30}, []time.Duration{29}},
-		{"the same time for all", []time.Duration{30, 30, 30}, []time.Duration{never, never, never}},
-		{"the first is done", []time.Duration{30, 30}, []time.Duration{10, never}},
-		{"the last is done", []time.Duration{30, 30}, []time.Duration{never, 10}},
-		{"a shorter time comes later", []time.Duration{110, 30}, []time.Duration{never, never}},
-		{"a shorter time, and it is done", []time.Duration{110, 30}, []time.Duration{never, 10}},
-		{"a longer time comes later", []time.Duration{30, 110}, []time.Duration{never, never}},
-		{"nobody is left for a while", []time.Duration{1, 3, 30}, []time.Duration{never, 1, never}},
-		{"each sooner than the one before", []time.Duration{5, 100, 90, 80, 70, 60}, []time.Duration{never, never, never, never, never, never}},
-		{"the time is over at once", []time.Duration{0, 30}, []time.Duration{never, never}},
+		{"one", []int{30}, []int{never}},
+		{"one that is done", []int{30}, []int{29}},
+		{"the same time for all", []int{30, 30, 30}, []int{never, never, never}},
+		{"the first is done", []int{30, 30}, []int{10, never}},
+		{"the last is done", []int{30, 30}, []int{never, 10}},
+		{"a shorter time comes later", []int{110, 30}, []int{never, never}},
+		{"a shorter time, and it is done", []int{110, 30}, []int{never, 10}},
+		{"a longer time comes later", []int{30, 110}, []int{never, never}},
+		{"nobody is left for a while", []int{1, 3, 30}, []int{never, 1, never}},
+		{"each sooner than the one before", []int{5, 100, 90, 80, 70, 60}, []int{never, never, never, never, never, never}},
+		{"the time is over at once", []int{0, 30}, []int{never, never}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				watch, clients := newWatch(), make([]deadlines, len(test.until))
 				for n := range clients {
-					until := time.Now().Add(test.until[n] * time.Second)
+					until := time.Now().Add(time.Duration(test.until[n]) * time.Second)
 					go watch.over(&clients[n], until, func() {
 						if test.takes[n] == never {
 							time.Sleep(time.Hour)
 						}
-						time.Sleep(test.takes[n] * time.Second)
+						time.Sleep(time.Duration(test.takes[n]) * time.Second)
 					})
 					want := until
 					if test.takes[n] != never {
