@@ -8,7 +8,7 @@ import (
 
 // watch ends the wait for clients that take too long over a body or an answer.
 // All of them share one timer, which hardly ever goes off: deadlines of their own,
-// set and taken back in each request, took a twentieth of the time of an
+// set and taken back in each request, took some 4 % of the time of an
 // uninteresting event.
 type watch struct {
 	mu    sync.Mutex
