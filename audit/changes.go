@@ -1,9 +1,7 @@
 package audit
 
 import (
-	"bufio"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -11,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/go-json-experiment/json/jsontext"
 	"google.golang.org/api/option"
 )
 
@@ -46,10 +45,11 @@ func (d BindingDelta) String() string {
 // array of them, as "gcloud logging read --format=json" prints it, or one after
 // the other, as in JSON lines. name is that of the input, for errors. Entries of
 // anything else, and of changes that were refused, are skipped. What is not a
-// log entry ends the reading, with an error that says where it is.
+// log entry ends the reading, with an error that says where it is. It needs
+// memory for one entry, however many there are.
 func ReadPolicyChanges(name string, from io.Reader) iter.Seq2[*PolicyChange, error] {
 	return func(yield func(*PolicyChange, error) bool) {
-		entries := entryReader{from: bufio.NewReader(from)}
+		entries := entryReader{values: newValues(from)}
 		for {
 			entry, err := entries.next()
 			switch {
@@ -58,7 +58,7 @@ func ReadPolicyChanges(name string, from io.Reader) iter.Seq2[*PolicyChange, err
 			case err != nil:
 				yield(nil, fmt.Errorf("policy changes of %q: %w", name, err))
 				return
-			case entry.isChange() && !yield(entry.change(), nil):
+			case entry.isChange() && !yield(&entry.change, nil):
 				return
 			}
 		}
@@ -89,7 +89,7 @@ func ReadPolicyChangesCloud(
 				yield(nil, fmt.Errorf("policy changes of %q: %w", project, err))
 				return
 			}
-			if entry.isChange() && !yield(entry.change(), nil) {
+			if entry.isChange() && !yield(&entry.change, nil) {
 				return
 			}
 		}
@@ -110,82 +110,68 @@ func changeFilter(project, account string, from, to time.Time) string {
 
 // entryReader reads one log entry after the other.
 type entryReader struct {
-	from  *bufio.Reader
-	read  *json.Decoder
+	*values
 	n     int  // entries
+	begun bool // it is known whether
 	array bool // they are the elements of one array
 }
 
 // next returns io.EOF after the last entry.
 func (r *entryReader) next() (*auditEntry, error) {
-	if r.read == nil {
-		if err := r.open(); err != nil {
+	if !r.begun {
+		r.begun = true
+		if r.array = r.PeekKind() == '['; r.array {
+			if _, err := r.ReadToken(); err != nil {
+				return nil, r.named(err)
+			}
+		}
+	}
+	if r.array && r.PeekKind() == ']' {
+		return nil, r.end()
+	}
+	if r.PeekKind() == 0 { // the end, or nothing that begins a value
+		_, err := r.ReadToken()
+		if errors.Is(err, io.EOF) {
 			return nil, err
 		}
-	}
-	if r.array && !r.read.More() {
-		return nil, r.close()
+		return nil, r.named(err)
 	}
 	r.n++
-	entry := &auditEntry{}
-	err := r.read.Decode(&entry)
-	switch {
-	case errors.Is(err, io.EOF) && !r.array:
-		return nil, io.EOF
-	case err == nil && entry == nil:
-		err = errors.New("null, want a log entry")
+	if r.PeekKind() == 'n' {
+		return nil, r.named(errors.New("null, want a log entry"))
 	}
-	return entry, r.named(err)
+	entry, err := readEntry(r.values)
+	if err != nil {
+		return nil, r.named(err)
+	}
+	return entry, nil
 }
 
-// open looks whether the entries stand in an array.
-func (r *entryReader) open() error {
-	r.read = json.NewDecoder(r.from)
-	for {
-		c, err := r.from.ReadByte()
-		switch {
-		case errors.Is(err, io.EOF):
-			return err
-		case err != nil:
-			return r.named(err)
-		case strings.IndexByte(" \t\r\n", c) >= 0:
-			continue
-		}
-		if err := r.from.UnreadByte(); err != nil {
-			return r.named(err)
-		}
-		if r.array = c == '['; r.array {
-			_, err = r.read.Token()
-		}
-		return r.named(err)
-	}
-}
-
-// close reads the end of the array, and wants nothing after it.
-func (r *entryReader) close() error {
-	if _, err := r.read.Token(); err != nil {
-		return r.named(unended(err))
-	}
-	_, err := r.read.Token()
+// end reads the end of the array, and wants nothing after it.
+func (r *entryReader) end() error {
+	_, err := r.ReadToken()
 	if err == nil {
-		err = errors.New("something follows the array of log entries")
+		_, err = r.ReadToken()
 	}
-	if errors.Is(err, io.EOF) {
+	switch {
+	case errors.Is(err, io.EOF):
 		return io.EOF
+	case err == nil:
+		err = errors.New("something follows the array of log entries")
 	}
 	return r.named(err)
 }
 
-func unended(err error) error {
-	if errors.Is(err, io.EOF) {
-		return io.ErrUnexpectedEOF
-	}
-	return err
-}
-
+// named says where an error is: in which entry, after how many bytes of the
+// input, and at which value, as a JSON pointer (RFC 6901).
 func (r *entryReader) named(err error) error {
-	if err == nil {
-		return nil
+	offset, at := r.InputOffset(), r.StackPointer()
+	if malformed := (*jsontext.SyntacticError)(nil); errors.As(err, &malformed) {
+		offset, at, err = malformed.ByteOffset, malformed.JSONPointer, malformed.Err
 	}
-	return fmt.Errorf("entry %d, before byte %d: %w", r.n, r.read.InputOffset(), unended(err))
+	where := fmt.Sprintf("entry %d, after byte %d", r.n, offset)
+	if at != "" {
+		where += fmt.Sprintf(", at %q", at)
+	}
+	return fmt.Errorf("%s: %w", where, err)
 }

@@ -87,24 +87,72 @@ func TestReadPolicyChanges(t *testing.T) {
 
 func TestReadPolicyChangesRefuses(t *testing.T) {
 	for text, want := range map[string]string{
-		"insertId: x":                       `policy changes of "f": entry 1, before byte 0: invalid character 'i' looking for beginning of value`,
-		"[":                                 `policy changes of "f": entry 0, before byte 1: unexpected EOF`,
-		"[{}":                               `policy changes of "f": entry 1, before byte 3: unexpected EOF`,
-		`[{},{"insertId":`:                  `policy changes of "f": entry 2, before byte 4: unexpected EOF`,
-		"{}\n{":                             `policy changes of "f": entry 2, before byte 2: unexpected EOF`,
-		"[{}]{}":                            `policy changes of "f": entry 1, before byte 5: something follows the array of log entries`,
-		"[7]":                               `policy changes of "f": entry 1, before byte 2: json: cannot unmarshal number`,
-		"[{},null]":                         `policy changes of "f": entry 2, before byte 8: null, want a log entry`,
-		`{"timestamp":"noon"}`:              `policy changes of "f": entry 1, before byte 20: parsing time "noon"`,
-		`"text"`:                            `policy changes of "f": entry 1, before byte 6: json: cannot unmarshal string`,
-		`{"protoPayload":{"methodName":7}}`: `policy changes of "f": entry 1, before byte 33: json: cannot unmarshal number`,
+		"insertId: x":                       `entry 0, after byte 0: invalid character 'i' at start of value`,
+		"[":                                 `entry 0, after byte 1: unexpected EOF`,
+		"[{}":                               `entry 1, after byte 3: unexpected EOF`,
+		`[{},{"insertId":`:                  `entry 2, after byte 16, at "/1/insertId": unexpected EOF`,
+		"{}\n{":                             `entry 2, after byte 4: unexpected EOF`,
+		"[{}]{}":                            `entry 1, after byte 5: something follows the array of log entries`,
+		"[7]":                               `entry 1, after byte 1: got a number, want an object`,
+		"[{},null]":                         `entry 2, after byte 3, at "/0": null, want a log entry`,
+		`{"timestamp":"noon"}`:              `entry 1, after byte 19, at "/timestamp": "noon": want a time as in RFC 3339`,
+		`{"timestamp":""}`:                  `entry 1, after byte 15, at "/timestamp": "": want a time as in RFC 3339`,
+		`"text"`:                            `entry 1, after byte 0: got a text, want an object`,
+		`{"protoPayload":{"methodName":7}}`: `entry 1, after byte 29, at "/protoPayload/methodName": got a number, want a text`,
+		`{"protoPayload":{"status":"bad"}}`: `entry 1, after byte 25, at "/protoPayload/status": got a text, want an object`,
+		`{"protoPayload":{"request":7,"methodName":7}}`: `entry 1, after byte 41, at "/protoPayload/methodName": got a number, want a text`,
+		`{"insertId":"a","insertId":"b"}`:               `entry 1, after byte 16, at "/insertId": duplicate object member name`,
+		`{"insertId":"a"} {"insertId":true}`:            `entry 2, after byte 28, at "/insertId": got a boolean, want a text`,
 	} {
 		var last error
 		for _, err := range ReadPolicyChanges("f", strings.NewReader(text)) {
 			last = err
 		}
-		if last == nil || !strings.HasPrefix(last.Error(), want) {
+		if want = `policy changes of "f": ` + want; last == nil || last.Error() != want {
 			t.Errorf("%q: got %v, want %s", text, last, want)
+		}
+	}
+}
+
+// TestReadPolicyChangesOfManyForms reads parts that each service writes in its
+// own form: one of another form says nothing, and hides nothing of the others.
+func TestReadPolicyChangesOfManyForms(t *testing.T) {
+	const (
+		add     = `{"action":"ADD","role":"roles/viewer","member":"user:ann@example.com"}`
+		reader  = `{"role":"roles/viewer","members":["user:ann@example.com","user:bob@example.com"]`
+		deltas  = `"serviceData":{"policyDelta":{"bindingDeltas":[`
+		request = `"request":{"policy":{"etag":"AA==","bindings":[`
+	)
+	added := []BindingDelta{{false, "roles/viewer", "user:ann@example.com"}}
+	both := []BindingDelta{{false, "roles/viewer", "user:ann@example.com"}, {false, "roles/viewer", "user:bob@example.com"}}
+	for part, want := range map[string]PolicyChange{
+		`"response":{"etag":"AQ=="}`:                                              {EtagAfter: "AQ=="},
+		`"response":{"etag":7}`:                                                   {},
+		`"response":[]`:                                                           {},
+		`"response":{"etag":null}`:                                                {},
+		`"respon\u0073e":{"\u0065tag":"\u0041Q=="}`:                               {EtagAfter: "AQ=="},
+		`"requestMetadata":{"requestAttributes":{"reason":"why"}}`:                {Reason: "why"},
+		`"requestMetadata":{"requestAttributes":"why"}`:                           {},
+		deltas + add + `]}}`:                                                      {Deltas: added},
+		deltas + `]}}`:                                                            {},
+		deltas + add + `,{"action":"ADD","role":7}]}},` + request + `]}}`:         {EtagBefore: "AA==", Bindings: []BindingDelta{}},
+		deltas + add + `]}},"response":"x"`:                                       {Deltas: added},
+		deltas + `"x"]}},"response":{"etag":"AQ=="}`:                              {EtagAfter: "AQ=="},
+		`"serviceData":{"policyDelta":{"bindingDeltas":{}}}`:                      {},
+		request + reader + `}]}}`:                                                 {EtagBefore: "AA==", Bindings: both},
+		request + reader + `,"condition":null}]}}`:                                {EtagBefore: "AA==", Bindings: both},
+		request + reader + `,"condition":{"title":"x"}},` + reader + `}]}}`:       {EtagBefore: "AA==", Bindings: both},
+		request + reader + `},{"members":["x"],"condition":{}}]}}`:                {EtagBefore: "AA==", Bindings: both},
+		request + `{"members":["user:ann@example.com"],"role":"roles/viewer"}]}}`: {EtagBefore: "AA==", Bindings: added},
+		request + `{"members":"all"}]}}`:                                          {},
+		`"request":{"policy":null}`:                                               {},
+		`"request":{"policy":{}}`:                                                 {Bindings: []BindingDelta{}},
+		`"request":{}`:                                                            {},
+	} {
+		want.ID, want.Resource = "x", "projects/shared/secrets/s"
+		text := `{"insertId":"x","protoPayload":{"methodName":"SetIamPolicy",` + part + `,"resourceName":"projects/shared/secrets/s"}}`
+		if diff := cmp.Diff([]*PolicyChange{&want}, readChanges(t, ReadPolicyChanges(part, strings.NewReader(text)))); diff != "" {
+			t.Errorf("%s: -want +got\n%s", part, diff)
 		}
 	}
 }

@@ -1,79 +1,63 @@
 package audit
 
 import (
+	"cmp"
+	"encoding/hex"
 	"fmt"
 	"slices"
 	"time"
 )
 
-// contradicts says why the changes do not show what a record says was done, or
-// "".
-func (h *history) contradicts(r *Record) string {
-	s := stepOf(r)
-	var other *pastChange
-	for c := range h.near(r, s) {
-		switch {
-		case !s.removed && !c.own:
-		case sameEtags(r, c.PolicyChange):
-			return ""
-		default:
-			other = c
+// contradicted finds the results that no change bears out.
+func (e *evidence) contradicted(add func(Mismatch)) {
+	near, borne := make([]bool, len(e.results)), make([]bool, len(e.results))
+	e.near.mark(near)
+	for _, t := range []*tally{&e.any, &e.before, &e.after} {
+		t.mark(borne)
+	}
+	var left []uint32
+	for n, ok := range borne {
+		if !ok {
+			left = append(left, uint32(n))
 		}
 	}
-	done, late := "added to", fmt.Sprintf("within %s of %s", h.Window, r.At.Format(time.RFC3339))
+	slices.SortFunc(left, func(a, b uint32) int {
+		return cmp.Or(cmp.Compare(e.results[a].line, e.results[b].line), cmp.Compare(e.results[a].at, e.results[b].at), cmp.Compare(a, b))
+	})
+	for _, n := range left {
+		r := &e.results[n]
+		event, _, _ := e.textsOf(r)
+		add(Mismatch{Kind: MismatchContradicted, Line: int(r.line), Event: event, ID: hex.EncodeToString(r.id[:]), At: r.at.time(), Why: e.contradiction(n, near[n])})
+	}
+}
+
+// contradiction says why the changes do not show what a record says was done.
+func (e *evidence) contradiction(n uint32, near bool) string {
+	r := &e.results[n]
+	s := e.steps.all[r.step]
+	resource, role, member := e.steps.resources.all[s.resource], e.steps.roles.all[s.role], e.steps.members.all[s.member]
+	says, done := OutcomeApplied, "added to"
+	when := fmt.Sprintf("within %s of %s", e.Window, r.at.time().Format(time.RFC3339))
 	if s.removed {
-		done, late = "removed from", "after "+r.At.Format(time.RFC3339)
+		says, done, when = OutcomeUndone, "removed from", "after "+r.at.time().Format(time.RFC3339)
 	}
-	if other == nil {
-		return fmt.Sprintf("the record says %q, and no policy change shows that %q was %s %q on %q %s", r.Outcome, r.Principal, done, r.Role, r.Resource, late)
+	if !near {
+		return fmt.Sprintf("the record says %q, and no policy change shows that %q was %s %q on %q %s", says, member, done, role, resource, when)
 	}
-	return fmt.Sprintf("the record says %q with the etags %q and %q, and the policy change %q of %q has %q and %q",
-		r.Outcome, r.EtagBefore, r.EtagAfter, other.ID, other.Resource, other.EtagBefore, other.EtagAfter)
+	_, before, after := e.textsOf(r)
+	claim := fmt.Sprintf("the record says %q with the etags %q and %q", says, before, after)
+	if other, known := e.strangerNear(n); known {
+		return fmt.Sprintf("%s, and the policy change %q of %q has %q and %q", claim, other.id, resource, other.before, other.after)
+	}
+	return fmt.Sprintf("%s, and of the policy changes that show that %q was %s %q on %q %s none has one of them", claim, member, done, role, resource, when)
 }
 
-// sameEtags compares what is known on both sides. One of two is enough: after a
-// write whose answer was lost, the record has the etag of the policy as it was
-// found later.
-func sameEtags(r *Record, c *PolicyChange) bool {
-	before, after := r.EtagBefore != "" && c.EtagBefore != "", r.EtagAfter != "" && c.EtagAfter != ""
-	return !before && !after || before && r.EtagBefore == c.EtagBefore || after && r.EtagAfter == c.EtagAfter
-}
-
-// unintended finds the changes of pullfix's account that nothing was recorded
-// before.
-func (h *history) unintended(judged func(time.Time) bool, add func(Mismatch)) {
-	h.settle()
-	for _, c := range h.changes {
-		if !c.own || !judged(c.At) {
-			continue
-		}
-		m := Mismatch{Kind: MismatchNoIntent, ID: c.ID, At: c.At}
-		if c.Deltas == nil && !c.intended[0] {
-			m.Why = fmt.Sprintf("%q changed the policy of %q, and no act on it was recorded before", c.Account, c.Resource)
-			add(m)
-		}
-		for n, d := range c.Deltas {
-			if !c.intended[n] {
-				m.Why = fmt.Sprintf("%q %s on %q, and that was not recorded before", c.Account, d, c.Resource)
-				add(m)
-			}
+// strangerNear is the last one that was seen. The results of a step lie by time.
+func (e *evidence) strangerNear(n uint32) (stranger, bool) {
+	for _, other := range slices.Backward(e.strangers) {
+		if other.results.from <= n && n < other.results.to {
+			return other, true
 		}
 	}
-}
-
-// settle tells every change which of its steps were recorded before it: at its
-// time, or by the key that its reason names.
-func (h *history) settle() {
-	for s, line := range h.steps {
-		covered := 0
-		for n, c := range line.changes {
-			if covered += line.covered[n]; covered > 0 || h.knew(c, s) {
-				c.intend(s)
-			}
-		}
-	}
-}
-
-func (h *history) knew(c *pastChange, s step) bool {
-	return slices.ContainsFunc(reasonKeys(c.Reason), func(key [16]byte) bool { return h.named[namedStep{key, s}].intended })
+	return stranger{}, false
 }

@@ -265,6 +265,32 @@ var lies = map[string]struct {
 		},
 		[]string{`contradicted e1 with the etags "etag-8" and "etag-9", and the policy change "change-1" of "projects/shared/locations/us/repositories/apps" has "etag-0" and "etag-1"`},
 	},
+	"other etags of three acts": {
+		func(s *scene) {
+			last := about("e3")
+			last.Resource = "projects/shared/locations/us/repositories/more"
+			for n, r := range []Record{one(), two(), last} {
+				s.grant(r)
+				s.changes[n].EtagBefore, s.changes[n].EtagAfter = fmt.Sprint("other-", n), fmt.Sprint("another-", n)
+			}
+			s.changes[0], s.changes[1] = s.changes[1], s.changes[0]
+		},
+		[]string{
+			`contradicted e1 and the policy change "change-1" of "projects/shared/locations/us/repositories/apps" has "other-0" and "another-0"`,
+			`contradicted e1 and the policy change "change-2" of "projects/shared/locations/us/repositories/base" has "other-1" and "another-1"`,
+			`contradicted e3 and the policy change "change-3" of "projects/shared/locations/us/repositories/more" has "other-2" and "another-2"`,
+		},
+	},
+	"a grant beside the one that was made": {
+		func(s *scene) {
+			s.grant(one())
+			same := about("e3")
+			s.record(same, PhaseIntent, "", "")
+			s.record(same, PhaseResult, OutcomeApplied, "")
+			s.records[3].EtagBefore, s.records[3].EtagAfter = "etag-8", "etag-9"
+		},
+		[]string{`contradicted e3 with the etags "etag-8" and "etag-9", and of the policy changes that show that "serviceAccount:service-111111111111@`},
+	},
 	"an undo that nobody made": {
 		func(s *scene) {
 			s.grant(one())

@@ -14,14 +14,14 @@ import (
 // verifier holds one record after the other against what is known.
 type verifier struct {
 	VerifyOptions
-	report  Report
-	history *history
-	lines   *chainCheck // nil where there are no lines
-	line    int         // of the record, 0 where there are no lines
-	open    map[act]begun
-	ended   map[act]bool // those whose event has the time of the last record
-	at      time.Time    // of the last record
-	room    []byte
+	report Report
+	claims *claims     // nil where there are no changes to hold them against
+	lines  *chainCheck // nil where there are no lines
+	line   int         // of the record, 0 where there are no lines
+	open   map[act]begun
+	ended  map[act]bool // those whose event has the time of the last record
+	at     time.Time    // of the last record
+	room   []byte
 }
 
 // act is a grant or its undo, by the key of its records.
@@ -38,23 +38,15 @@ type begun struct {
 	event, resource string
 }
 
-func newVerifier(ctx context.Context, o VerifyOptions) (*verifier, error) {
+func newVerifier(o VerifyOptions) *verifier {
 	if o.Window == 0 {
 		o.Window = 24 * time.Hour
 	}
 	v := &verifier{VerifyOptions: o, open: map[act]begun{}, ended: map[act]bool{}}
-	if o.Changes == nil {
-		return v, nil
+	if o.Changes != nil {
+		v.claims = newClaims()
 	}
-	v.history = newHistory(o)
-	for change, err := range o.Changes {
-		if err := cmp.Or(err, ctx.Err()); err != nil {
-			return nil, err
-		}
-		v.history.add(change)
-	}
-	v.report.Changes = v.history.sort()
-	return v, nil
+	return v
 }
 
 // take takes the next record, or the error in its place.
@@ -103,8 +95,8 @@ func (v *verifier) digest(r *Record, slot string) [16]byte {
 // a decision, which has the same time.
 func (v *verifier) begin(r *Record) {
 	a := act{v.digest(r, ""), r.undo()}
-	if v.history != nil {
-		v.history.intend(r, a.key)
+	if v.claims != nil {
+		v.claims.intend(r, a.key)
 	}
 	if !v.ended[a] {
 		v.open[a] = begun{v.line, v.digest(r, r.slot()), r.At, strings.Clone(r.Event), strings.Clone(r.Resource)}
@@ -113,10 +105,8 @@ func (v *verifier) begin(r *Record) {
 
 // finish notes a result, or a decision that nothing more is to be done.
 func (v *verifier) finish(r *Record) {
-	if made := r.Phase == PhaseResult && (r.Outcome == OutcomeApplied || r.Outcome == OutcomeUndone); made && v.history != nil && v.judged(r.At) {
-		if why := v.history.contradicts(r); why != "" {
-			v.mismatch(MismatchContradicted, r, why)
-		}
+	if made := r.Phase == PhaseResult && (r.Outcome == OutcomeApplied || r.Outcome == OutcomeUndone); made && v.claims != nil && v.judged(r.At) {
+		v.claims.done(r, v.line, v.digest(r, r.slot()))
 	}
 	if v.lines != nil && len(v.open) == 0 {
 		return
@@ -129,12 +119,47 @@ func (v *verifier) finish(r *Record) {
 }
 
 // judged reports whether everything about a time is known by now.
-func (v *verifier) judged(at time.Time) bool {
-	return !at.Before(v.Since) && (v.Now.IsZero() || !at.After(v.Now.Add(-v.Grace)))
+func (o *VerifyOptions) judged(at time.Time) bool {
+	return !at.Before(o.Since) && (o.Now.IsZero() || !at.After(o.Now.Add(-o.Grace)))
 }
 
-// end finds what never came.
-func (v *verifier) end() {
+// end finds what never came, once all records have been seen.
+func (v *verifier) end(ctx context.Context) error {
+	found, err := v.changes(ctx)
+	if err != nil {
+		return err
+	}
+	if found != nil {
+		found.contradicted(v.report.add)
+	}
+	v.unfinished()
+	if found != nil {
+		slices.SortFunc(found.unspoken.Mismatches, func(a, b Mismatch) int {
+			return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.ID, b.ID), cmp.Compare(a.Why, b.Why))
+		})
+		v.report.join(&found.unspoken)
+	}
+	return nil
+}
+
+// changes holds the policy changes against what the record claims. It returns
+// nil where there are none to be held.
+func (v *verifier) changes(ctx context.Context) (*evidence, error) {
+	if v.claims == nil {
+		return nil, nil
+	}
+	found := newEvidence(v.claims, v.VerifyOptions)
+	for change, err := range v.Changes {
+		if err := cmp.Or(err, ctx.Err()); err != nil {
+			return nil, err
+		}
+		v.report.Changes++
+		found.see(change)
+	}
+	return found, nil
+}
+
+func (v *verifier) unfinished() {
 	var left []Mismatch
 	for _, b := range v.open {
 		if v.judged(b.at) {
@@ -147,8 +172,5 @@ func (v *verifier) end() {
 	})
 	for _, m := range left {
 		v.report.add(m)
-	}
-	if v.history != nil {
-		v.history.unintended(v.judged, v.report.add)
 	}
 }

@@ -85,26 +85,35 @@ func (r *Report) add(m Mismatch) {
 	}
 }
 
+// join adds what another one found.
+func (r *Report) join(other *Report) {
+	r.Mismatches = append(r.Mismatches, other.Mismatches...)
+	for kind, count := range other.Counts {
+		if r.Counts == nil {
+			r.Counts = map[MismatchKind]int{}
+		}
+		r.Counts[kind] += count
+	}
+}
+
 // Verify says where the record contradicts itself or the policy changes that
 // Google has recorded. records are all of some time and not a choice of them, in
 // any order of [ReadFile] and [ReadCloud]. Of a kind of mismatch at most 100 are
 // kept, the rest is counted.
 //
-// It keeps the policy changes and the acts that have no result yet in memory,
-// and nothing else of the records. The error is that of reading something;
-// what is not a record is a mismatch.
+// It keeps the acts that have no result yet in memory, and where there are
+// policy changes, all acts, at some 200 bytes each; nothing else of the records,
+// and nothing of the changes. These are read after the records. The error is that
+// of reading something; what is not a record is a mismatch.
 func Verify(ctx context.Context, records iter.Seq2[*Record, error], o VerifyOptions) (Report, error) {
-	v, err := newVerifier(ctx, o)
-	if err != nil {
-		return Report{}, err
-	}
+	v := newVerifier(o)
 	for r, err := range records {
 		if err := v.take(ctx, r, err); err != nil {
 			return v.report, err
 		}
 	}
-	v.end()
-	return v.report, nil
+	err := v.end(ctx)
+	return v.report, err
 }
 
 // VerifyFile is [Verify] for a file that a [File] wrote. It also holds each line
@@ -118,10 +127,7 @@ func VerifyFile(ctx context.Context, path string, o VerifyOptions, progress func
 	if o.Chain != "" && !isChainValue(o.Chain) {
 		return Report{}, fmt.Errorf("chain %q: want the %d hexadecimal digits of an earlier report", o.Chain, chainLength)
 	}
-	v, err := newVerifier(ctx, o)
-	if err != nil {
-		return Report{}, err
-	}
+	v := newVerifier(o)
 	file, err := openToRead(ctx, path, progress)
 	if err != nil {
 		return Report{}, inFile(path, err)
@@ -136,6 +142,6 @@ func VerifyFile(ctx context.Context, path string, o VerifyOptions, progress func
 		}
 	}
 	v.lines.end()
-	v.end()
-	return v.report, nil
+	err = v.end(ctx)
+	return v.report, err
 }

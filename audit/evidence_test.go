@@ -1,0 +1,196 @@
+package audit
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+)
+
+// TestVerifyFindsWhatAPlainSearchFinds holds Verify against a search through all
+// pairs of a record and a change.
+func TestVerifyFindsWhatAPlainSearchFinds(t *testing.T) {
+	found := map[MismatchKind]int{}
+	rapid.Check(t, func(t *rapid.T) {
+		s := plainSearch{records: rapid.SliceOfN(rapid.Custom(drawRecord), 0, 12).Draw(t, "records")}
+		for n := range s.records {
+			s.records[n].Event = fmt.Sprint("event-", n)
+		}
+		s.changes = rapid.SliceOfN(rapid.Custom(s.drawChange), 0, 12).Draw(t, "changes")
+		for n, c := range s.changes {
+			c.ID = fmt.Sprint("change-", n)
+		}
+		s.VerifyOptions = VerifyOptions{
+			Account: rapid.SampledFrom([]string{"", pullfix}).Draw(t, "account"),
+			Window:  rapid.SampledFrom([]time.Duration{time.Hour, 5 * time.Hour}).Draw(t, "window"),
+			Grace:   rapid.SampledFrom([]time.Duration{0, time.Hour}).Draw(t, "grace"),
+			Since:   rapid.SampledFrom([]time.Time{{}, record().At.Add(2 * time.Hour)}).Draw(t, "since"),
+			Now:     rapid.SampledFrom([]time.Time{{}, record().At.Add(6 * time.Hour)}).Draw(t, "now"),
+		}
+		s.Changes = each(s.changes)
+		report, err := Verify(context.Background(), each(s.records), s.VerifyOptions)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := map[string]int{}
+		for _, m := range report.Mismatches {
+			if found[m.Kind]++; m.Kind != MismatchNoResult {
+				got[fmt.Sprintf("%s %s", m.Kind, m.ID)]++
+			}
+		}
+		if diff := cmp.Diff(s.find(), got); diff != "" {
+			t.Fatalf("-a plain search +Verify\n%s", diff)
+		}
+	})
+	if found[MismatchContradicted] == 0 || found[MismatchNoIntent] == 0 {
+		t.Errorf("found %v: want some of each kind", found)
+	}
+}
+
+func each[T any](all []*T) iter.Seq2[*T, error] {
+	return func(yield func(*T, error) bool) {
+		for _, one := range all {
+			if !yield(one, nil) {
+				return
+			}
+		}
+	}
+}
+
+var (
+	someMembers = []string{"user:ann@example.com", "user:Ann@example.com", "user:bob@example.com"}
+	someRoles   = []string{"roles/viewer", "roles/editor"}
+	somePlaces  = []string{"projects/shared/secrets/a", "projects/shared/secrets/A"}
+	someEtags   = []string{"", "", "AA==", "AQ==", "Ag=="}
+)
+
+func drawTime(t *rapid.T) time.Time {
+	return record().At.Add(time.Duration(rapid.IntRange(0, 8).Draw(t, "hours")) * time.Hour)
+}
+
+func drawDelta(t *rapid.T) BindingDelta {
+	return BindingDelta{
+		Removed: rapid.Bool().Draw(t, "removed"),
+		Role:    rapid.SampledFrom(someRoles).Draw(t, "role"),
+		Member:  rapid.SampledFrom(someMembers).Draw(t, "member"),
+	}
+}
+
+func drawRecord(t *rapid.T) *Record {
+	r, d := record(), drawDelta(t)
+	r.At, r.Role, r.Principal, r.Resource = drawTime(t), d.Role, d.Member, rapid.SampledFrom(somePlaces).Draw(t, "resource")
+	r.EtagBefore, r.EtagAfter = rapid.SampledFrom(someEtags).Draw(t, "before"), rapid.SampledFrom(someEtags).Draw(t, "after")
+	r.Phase, r.Outcome = PhaseIntent, ""
+	if d.Removed {
+		r.Cause = CauseUndo
+	}
+	switch {
+	case rapid.Bool().Draw(t, "intent"):
+	case d.Removed:
+		r.Phase, r.Outcome = PhaseResult, OutcomeUndone
+	default:
+		r.Phase, r.Outcome = PhaseResult, OutcomeApplied
+	}
+	return &r
+}
+
+// plainSearch says what Verify is to find.
+type plainSearch struct {
+	VerifyOptions
+	records []*Record
+	changes []*PolicyChange
+}
+
+func (s *plainSearch) drawChange(t *rapid.T) *PolicyChange {
+	c := &PolicyChange{
+		At: drawTime(t), Account: rapid.SampledFrom([]string{pullfix, "Pullfix@ops.iam.gserviceaccount.com", "ann@example.com"}).Draw(t, "by"),
+		Resource:   rapid.SampledFrom(somePlaces).Draw(t, "resource"),
+		EtagBefore: rapid.SampledFrom(someEtags).Draw(t, "before"), EtagAfter: rapid.SampledFrom(someEtags).Draw(t, "after"),
+	}
+	switch rapid.IntRange(0, 3).Draw(t, "says") {
+	case 0:
+	case 1:
+		c.Bindings = rapid.SliceOfN(rapid.Custom(drawDelta), 0, 3).Draw(t, "policy")
+		if c.Bindings == nil {
+			c.Bindings = []BindingDelta{}
+		}
+	default:
+		c.Deltas = rapid.SliceOfN(rapid.Custom(drawDelta), 1, 3).Draw(t, "deltas")
+	}
+	if len(s.records) > 0 && rapid.Bool().Draw(t, "reason") {
+		c.Reason = rapid.SampledFrom(s.records).Draw(t, "named").RequestReason()
+	}
+	return c
+}
+
+// find counts what does not match, by its kind and its id.
+func (s *plainSearch) find() map[string]int {
+	found := map[string]int{}
+	for _, r := range s.records {
+		bearsOut := func(c *PolicyChange) bool {
+			return (s.own(c) || r.undo()) && s.near(r, c) && s.made(r, c) && sameEtags(r, c)
+		}
+		if r.Phase == PhaseResult && s.judged(r.At) && !slices.ContainsFunc(s.changes, bearsOut) {
+			found[fmt.Sprintf("%s %s", MismatchContradicted, r.ID())]++
+		}
+	}
+	for _, c := range s.changes {
+		if !s.own(c) || !s.judged(c.At) {
+			continue
+		}
+		parts := []*PolicyChange{c}
+		if c.Deltas != nil {
+			parts = nil
+		}
+		for _, d := range c.Deltas {
+			part := *c
+			part.Deltas = []BindingDelta{d}
+			parts = append(parts, &part)
+		}
+		for _, part := range parts {
+			spokeOf := func(r *Record) bool {
+				return r.Phase == PhaseIntent && s.made(r, part) && (s.near(r, part) || strings.Contains(part.Reason, r.Key()))
+			}
+			if !slices.ContainsFunc(s.records, spokeOf) {
+				found[fmt.Sprintf("%s %s", MismatchNoIntent, c.ID)]++
+			}
+		}
+	}
+	return found
+}
+
+func (s *plainSearch) own(c *PolicyChange) bool {
+	return s.Account == "" || strings.EqualFold(s.Account, c.Account)
+}
+
+// near reports whether a change was made when the act of a record could be.
+func (s *plainSearch) near(r *Record, c *PolicyChange) bool {
+	return !c.At.Before(r.At.Add(-s.Grace)) && (r.undo() || !c.At.After(r.At.Add(s.Window+s.Grace)))
+}
+
+// made reports whether a change can have made the step of a record.
+func (s *plainSearch) made(r *Record, c *PolicyChange) bool {
+	same := func(d BindingDelta) bool { return d.Role == r.Role && strings.EqualFold(d.Member, r.Principal) }
+	switch {
+	case c.Resource != r.Resource:
+		return false
+	case c.Deltas != nil:
+		return slices.ContainsFunc(c.Deltas, func(d BindingDelta) bool { return same(d) && d.Removed == r.undo() })
+	case c.Bindings != nil:
+		return slices.ContainsFunc(c.Bindings, same) != r.undo()
+	default:
+		return true
+	}
+}
+
+// sameEtags compares what is known on both sides.
+func sameEtags(r *Record, c *PolicyChange) bool {
+	before, after := r.EtagBefore != "" && c.EtagBefore != "", r.EtagAfter != "" && c.EtagAfter != ""
+	return !before && !after || before && r.EtagBefore == c.EtagBefore || after && r.EtagAfter == c.EtagAfter
+}
