@@ -58,6 +58,7 @@ func TestIDsAreThoseOfTheEventAndItsFinding(t *testing.T) {
 		"intent":    func(r *Record) { r.Phase = PhaseIntent },
 		"decision":  func(r *Record) { r.Phase = PhaseDecision },
 		"failed":    func(r *Record) { r.Outcome = OutcomeFailed },
+		"failure":   func(r *Record) { r.Outcome, r.Error = OutcomeFailed, "code Internal" },
 		"event":     func(r *Record) { r.Event = "other" },
 		"log":       func(r *Record) { r.Log = "other" },
 		"project":   func(r *Record) { r.SourceProject = "other" },
@@ -70,7 +71,7 @@ func TestIDsAreThoseOfTheEventAndItsFinding(t *testing.T) {
 		if other.ID() == base.ID() {
 			t.Errorf("%s differs, but the id does not", name)
 		}
-		phase := name == "intent" || name == "decision" || name == "failed"
+		phase := name == "intent" || name == "decision" || strings.HasPrefix(name, "fail")
 		if (other.Key() == base.Key()) != phase {
 			t.Errorf("%s differs: got the same key %t, want %t", name, !phase, phase)
 		}

@@ -98,17 +98,22 @@ type chainCheck struct {
 	report  *Report
 }
 
-func (c *chainCheck) see(line []byte, n int) {
+func (c *chainCheck) see(line []byte, n int, strays bool) {
 	body, value := splitChain(line)
 	computed := c.chain.next(body)
 	switch {
+	case strays:
+		c.broken(n, fmt.Sprintf("line %d has a chain value, and not as pullfix writes it at the end of a line: it was altered", n))
 	case value == nil && c.chained:
 		c.broken(n, fmt.Sprintf("line %d has no chain value, and the line before it has one: it was altered, or not written by this version of pullfix", n))
 	case value != nil && !bytes.Equal(value, computed):
 		c.broken(n, fmt.Sprintf("line %d does not follow from what stands before it: it was altered, or lines before it were altered, taken out, added or moved", n))
 	}
-	if c.chained = value != nil; !c.chained {
+	if c.chained = value != nil || strays; value == nil {
 		value = computed
+	}
+	if c.chained {
+		c.report.Chained++
 	}
 	c.chain.goOn(value)
 	if c.earlier == string(value) {

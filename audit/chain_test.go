@@ -62,7 +62,32 @@ func TestChainShowsWhatWasDone(t *testing.T) {
 		body, _ := splitChain([]byte(line))
 		return string(body) + "}"
 	}
-	const follow, none = "does not follow from what stands before it", "has no chain value, and the line before it has one"
+	const (
+		follow = "does not follow from what stands before it"
+		none   = "has no chain value, and the line before it has one"
+		strays = "has a chain value, and not as pullfix writes it"
+	)
+	changed := func(lines []string, change func(string) string) []string {
+		for n := range lines {
+			lines[n] = change(lines[n])
+		}
+		return lines
+	}
+	ending := func(lines []string, end string) []string {
+		return changed(lines, func(line string) string { return line + end })
+	}
+	inFront := func(lines []string) []string {
+		return changed(lines, func(line string) string {
+			body, value := splitChain([]byte(line))
+			return `{"chain":"` + string(value) + `",` + string(body[1:]) + "}"
+		})
+	}
+	every := func(why string, count int) (all []string) {
+		for n := range count {
+			all = append(all, fmt.Sprintf("line %d %s", n+1, why))
+		}
+		return append(all, `the chain value "`)
+	}
 	for name, c := range map[string]struct {
 		change func(lines []string) []string
 		want   []string // "line N " and why
@@ -95,6 +120,13 @@ func TestChainShowsWhatWasDone(t *testing.T) {
 			l[1] = strings.Replace(l[1], "apps", "appz", 1)
 			return l
 		}, []string{"line 5 " + follow}},
+		"a space after one line":      {func(l []string) []string { l[4] += " "; return l }, []string{"line 5 " + strays, "line 6 " + follow}},
+		"a space after every line":    {func(l []string) []string { return ending(l, " ") }, every(strays, 10)},
+		"line ends of Windows":        {func(l []string) []string { return ending(l, "\r") }, every(strays, 10)},
+		"reversed, with other ends":   {func(l []string) []string { slices.Reverse(l); return ending(l, " ") }, every(strays, 10)},
+		"every value in front":        {func(l []string) []string { return inFront(l) }, every(strays, 10)},
+		"without any value":           {func(l []string) []string { return changed(l, unchained) }, nil},
+		"without any value, and less": {func(l []string) []string { return changed(l, unchained)[:4] }, []string{`the chain value "`}},
 	} {
 		path := filepath.Join(t.TempDir(), "record.jsonl")
 		before := numbered(t, path, 10)
@@ -114,6 +146,44 @@ func TestChainShowsWhatWasDone(t *testing.T) {
 		}
 		if !ok {
 			t.Errorf("%s: got %+v, want %q", name, got, c.want)
+		}
+	}
+}
+
+// TestVerifySaysHowManyLinesAreChained tells a file without a chain from one
+// whose chain holds.
+func TestVerifySaysHowManyLinesAreChained(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "record.jsonl")
+	for name, c := range map[string]struct {
+		text string
+		want int
+	}{
+		"none":  {lineOf(t, about("1")) + "\n" + lineOf(t, about("2")) + "\n", 0},
+		"all":   {strings.Join(numbered(t, path, 3), "\n") + "\n", 3},
+		"empty": {"", 0},
+	} {
+		if err := os.WriteFile(path, []byte(c.text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if report := verifiedFile(t, path, VerifyOptions{}); report.Chained != c.want || !report.OK() {
+			t.Errorf("%s: got %d lines and %v, want %d", name, report.Chained, report.Mismatches, c.want)
+		}
+	}
+}
+
+// TestALineWithoutAnEndIsNamed cuts a file off within its last line.
+func TestALineWithoutAnEndIsNamed(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "record.jsonl")
+	whole := strings.Join(numbered(t, path, 3), "\n") + "\n"
+	last := len(whole) - strings.LastIndex(whole[:len(whole)-1], "\n") - 1
+	for _, cut := range []int{1, 40, last - 1} {
+		if err := os.WriteFile(path, []byte(whole[:len(whole)-cut]), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		report := verifiedFile(t, path, VerifyOptions{})
+		want := fmt.Sprintf("line 3 has no end: its writer crashed, or somebody cut it off. Who writes next takes its %d bytes away", last-cut)
+		if len(report.Mismatches) != 1 || report.Mismatches[0].Line != 3 || report.Mismatches[0].Why != want {
+			t.Errorf("without %d bytes: got %+v, want %q", cut, report.Mismatches, want)
 		}
 	}
 }

@@ -5,64 +5,73 @@ import (
 	"encoding/binary"
 	"hash/maphash"
 	"math"
-	"slices"
 	"time"
 )
 
 // claims are what a record says of policies: which steps pullfix meant to make,
-// and which it made. They stay in memory, some 150 bytes for an act.
+// which it made, and which it left. They stay in memory, some 200 bytes for an
+// act.
 type claims struct {
 	steps   *steps
-	intents []intent
-	results []result
-	texts   []byte // of the results
+	intents []claim
+	made    []result
+	left    []result // of acts that were begun
+	texts   []byte   // of the results
 	seed    maphash.Seed
 }
 
-// intent is that an act was recorded before it was done.
-type intent struct {
+// claim is that a record speaks of a step.
+type claim struct {
 	step uint32
 	at   instant
-	key  [16]byte
+	key  [16]byte // of the record
 }
 
-// result is that an act is said to have been done.
+// result is what a record says of an act that has ended.
 type result struct {
-	step  uint32
-	line  uint32
-	at    instant
+	claim
 	etags etags
 	id    [16]byte
+	line  int
 	texts int // where they begin
 }
 
 func newClaims() *claims { return &claims{steps: newSteps(), seed: maphash.MakeSeed()} }
 
-func (c *claims) step(r *Record) uint32 {
-	return c.steps.note(r.Resource, r.Role, r.Principal, r.undo())
+func (c *claims) claim(r *Record, key [16]byte) claim {
+	return claim{c.steps.note(r.Resource, r.Role, r.Principal, r.undo()), instantOf(r.At), key}
 }
 
-func (c *claims) intend(r *Record, key [16]byte) {
-	c.intents = append(c.intents, intent{c.step(r), instantOf(r.At), key})
+func (c *claims) intend(r *Record, key [16]byte) { c.intents = append(c.intents, c.claim(r, key)) }
+
+func (c *claims) make(r *Record, key, id [16]byte, line int) {
+	c.made = append(c.made, c.result(r, key, id, line))
 }
 
-func (c *claims) done(r *Record, line int, id [16]byte) {
-	c.results = append(c.results, result{c.step(r), uint32(line), instantOf(r.At), c.etags(r.EtagBefore, r.EtagAfter), id, len(c.texts)})
-	for _, text := range []string{r.Event, r.EtagBefore, r.EtagAfter} {
+func (c *claims) leave(r *Record, key, id [16]byte, line int) {
+	c.left = append(c.left, c.result(r, key, id, line))
+}
+
+func (c *claims) result(r *Record, key, id [16]byte, line int) result {
+	begin := len(c.texts)
+	for _, text := range []string{r.Event, cmp.Or(r.Outcome, r.Verdict), r.EtagBefore, r.EtagAfter} {
 		c.texts = binary.AppendUvarint(c.texts, uint64(len(text)))
 		c.texts = append(c.texts, text...)
 	}
+	return result{c.claim(r, key), c.etags(r.EtagBefore, r.EtagAfter), id, line, begin}
 }
 
-// textsOf are the event and the etags of a result.
-func (c *claims) textsOf(r *result) (event, before, after string) {
+// said is what a result says in words.
+type said struct{ event, outcome, before, after string }
+
+func (c *claims) said(r *result) (s said) {
 	rest := c.texts[r.texts:]
-	for _, text := range []*string{&event, &before, &after} {
+	for _, text := range []*string{&s.event, &s.outcome, &s.before, &s.after} {
 		length, size := binary.Uvarint(rest)
 		rest = rest[size:]
 		*text, rest = string(rest[:length]), rest[length:]
 	}
-	return event, before, after
+	return s
 }
 
 // etags are those before and after a change, as hashes: attackers do not know
@@ -90,6 +99,13 @@ func (c *claims) etag(text string) uint64 {
 	return max(someEtag, maphash.String(c.seed, text))
 }
 
+// agree reports whether one of the etags that both know is the same, or there is
+// none.
+func (e etags) agree(other etags) bool {
+	before, after := e.before >= someEtag && other.before >= someEtag, e.after >= someEtag && other.after >= someEtag
+	return !before && !after || before && e.before == other.before || after && e.after == other.after
+}
+
 // instant is a time in nanoseconds since 1970. What is before 1678 or after 2262
 // is at these ends.
 type instant int64
@@ -113,27 +129,3 @@ type span struct{ from, to uint32 }
 func (s span) empty() bool { return s.from >= s.to }
 
 func within[E any](s span, of []E) []E { return of[s.from:s.to] }
-
-// sort puts the claims of each step together, by time, and returns where those
-// of each step lie.
-func (c *claims) sort() (intents, results []span) {
-	slices.SortFunc(c.intents, func(a, b intent) int { return cmp.Or(cmp.Compare(a.step, b.step), cmp.Compare(a.at, b.at)) })
-	slices.SortFunc(c.results, func(a, b result) int { return cmp.Or(cmp.Compare(a.step, b.step), cmp.Compare(a.at, b.at)) })
-	intents = c.spans(len(c.intents), func(n int) uint32 { return c.intents[n].step })
-	results = c.spans(len(c.results), func(n int) uint32 { return c.results[n].step })
-	return intents, results
-}
-
-// spans returns where the claims of each step lie in a slice in which they lie
-// together.
-func (c *claims) spans(count int, step func(n int) uint32) []span {
-	spans := make([]span, len(c.steps.all))
-	for n := range count {
-		s := &spans[step(n)]
-		if s.to == 0 {
-			s.from = uint32(n)
-		}
-		s.to = uint32(n) + 1
-	}
-	return spans
-}

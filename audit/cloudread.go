@@ -37,21 +37,15 @@ func (l Log) resource() string { return cmp.Or(l.View, "projects/"+l.Project) }
 // in the order in which they were written, each id once. None is no
 // error: entries are gone after the retention of their bucket, 30 days unless
 // it says otherwise. An event can have several findings; [Record.Key] tells
-// them apart. An entry that is not a record is an error. What was written a
-// moment ago may be missing: Cloud Logging lists it some seconds later.
+// them apart. An entry that is not a record is an error, beside the records that
+// were found. What was written a moment ago may be missing: Cloud Logging lists it some seconds later.
 func FindInCloud(ctx context.Context, from Log, event string, opts ...option.ClientOption) ([]Record, error) {
 	if err := checkEvent(event); err != nil {
 		return nil, from.wrap(err)
 	}
 	found := search{event: event}
-	for r, err := range ReadCloud(ctx, from, Query{Event: event}, opts...) {
-		if err != nil {
-			return nil, err
-		}
-		found.add(r)
-	}
-	slices.SortStableFunc(found.records, inOrder)
-	return found.records, nil
+	err := found.all(ReadCloud(ctx, from, Query{Event: event}, opts...))
+	return found.records, err
 }
 
 // ReadCloud yields those records in Cloud Logging that are wanted,
@@ -72,23 +66,57 @@ func readCloud(ctx context.Context, from Log, q Query, p patience, opts ...optio
 			return
 		}
 		seen := map[string]bool{}
-		for entry, err := range entries(ctx, from.resource(), filterOf(from.Project, q), p, opts...) {
-			if err != nil {
-				yield(nil, from.wrap(err))
-				return
+		for r, err := range inTurn(entries(ctx, from.resource(), filterOf(from.Project, q), p, opts...)) {
+			switch {
+			case err != nil:
+				if !yield(nil, from.wrap(err)) || !passing(err) {
+					return
+				}
+			case q.Matches(r) && !seen[r.ID()]:
+				seen[r.ID()] = true
+				if !yield(r, nil) {
+					return
+				}
 			}
-			r, err := fromEntry(entry)
-			if err != nil && !yield(nil, from.wrap(err)) {
-				return
+		}
+	}
+}
+
+// inTurn reads entries, and yields those of the same time as [inOrder] has them:
+// Cloud Logging does not say which was first.
+func inTurn(found iter.Seq2[*loggingpb.LogEntry, error]) iter.Seq2[*Record, error] {
+	return func(yield func(*Record, error) bool) {
+		var same []*Record
+		var at time.Time
+		flush := func() bool {
+			slices.SortStableFunc(same, func(a, b *Record) int { return inOrder(*a, *b) })
+			for _, r := range same {
+				if !yield(r, nil) {
+					return false
+				}
 			}
-			if err != nil || !q.Matches(r) || seen[r.ID()] {
+			same = same[:0]
+			return true
+		}
+		for entry, err := range found {
+			if next := entry.GetTimestamp().AsTime(); err != nil || !next.Equal(at) {
+				if at = next; !flush() {
+					return
+				}
+			}
+			var r *Record
+			if err == nil {
+				r, err = fromEntry(entry)
+			}
+			if err == nil {
+				same = append(same, r)
 				continue
 			}
-			seen[r.ID()] = true
-			if !yield(r, nil) {
+			if !yield(nil, err) {
 				return
 			}
 		}
+		flush()
 	}
 }
 
@@ -125,7 +153,7 @@ func filterOf(project string, q Query) string {
 		all = append(all, "jsonPayload.resource:"+quote(q.Repository))
 	}
 	if p := q.Principal; p != "" {
-		all = append(all, fmt.Sprintf("jsonPayload.principal=(%s OR %s)", quote(p), quote(serviceAccount+p)))
+		all = append(all, "jsonPayload.principal:"+quote(p))
 	}
 	return strings.Join(append(all, between(q.From, q.To, latest)), " AND ")
 }
@@ -171,7 +199,8 @@ func fromPayload(entry *loggingpb.LogEntry) (Record, error) {
 	if err != nil {
 		return Record{}, err
 	}
-	return decodeAny(text)
+	r, _, err := decodeAny(text)
+	return r, err
 }
 
 // inOrder compares by the time at which a viewer shows the records. The results

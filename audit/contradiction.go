@@ -10,42 +10,40 @@ import (
 
 // contradicted finds the results that no change bears out.
 func (e *evidence) contradicted(add func(Mismatch)) {
-	near, borne := make([]bool, len(e.results)), make([]bool, len(e.results))
+	near, borne := make([]bool, len(e.made)), e.named
 	e.near.mark(near)
 	for _, t := range []*tally{&e.any, &e.before, &e.after} {
 		t.mark(borne)
 	}
 	var left []uint32
 	for n, ok := range borne {
-		if !ok {
+		if !ok && e.judged(e.made[n].at.time()) {
 			left = append(left, uint32(n))
 		}
 	}
 	slices.SortFunc(left, func(a, b uint32) int {
-		return cmp.Or(cmp.Compare(e.results[a].line, e.results[b].line), cmp.Compare(e.results[a].at, e.results[b].at), cmp.Compare(a, b))
+		return cmp.Or(cmp.Compare(e.made[a].line, e.made[b].line), cmp.Compare(e.made[a].at, e.made[b].at), cmp.Compare(a, b))
 	})
 	for _, n := range left {
-		r := &e.results[n]
-		event, _, _ := e.textsOf(r)
-		add(Mismatch{Kind: MismatchContradicted, Line: int(r.line), Event: event, ID: hex.EncodeToString(r.id[:]), At: r.at.time(), Why: e.contradiction(n, near[n])})
+		r := &e.made[n]
+		add(Mismatch{Kind: MismatchContradicted, Line: r.line, Event: e.said(r).event, ID: hex.EncodeToString(r.id[:]), At: r.at.time(), Why: e.contradiction(n, near[n])})
 	}
 }
 
 // contradiction says why the changes do not show what a record says was done.
 func (e *evidence) contradiction(n uint32, near bool) string {
-	r := &e.results[n]
+	r := &e.made[n]
 	s := e.steps.all[r.step]
 	resource, role, member := e.steps.resources.all[s.resource], e.steps.roles.all[s.role], e.steps.members.all[s.member]
-	says, done := OutcomeApplied, "added to"
+	says, done := e.said(r), "added to"
 	when := fmt.Sprintf("within %s of %s", e.Window, r.at.time().Format(time.RFC3339))
 	if s.removed {
-		says, done, when = OutcomeUndone, "removed from", "after "+r.at.time().Format(time.RFC3339)
+		done, when = "removed from", "after "+r.at.time().Format(time.RFC3339)
 	}
 	if !near {
-		return fmt.Sprintf("the record says %q, and no policy change shows that %q was %s %q on %q %s", says, member, done, role, resource, when)
+		return fmt.Sprintf("the record says %q, and no policy change shows that %q was %s %q on %q %s", says.outcome, member, done, role, resource, when)
 	}
-	_, before, after := e.textsOf(r)
-	claim := fmt.Sprintf("the record says %q with the etags %q and %q", says, before, after)
+	claim := fmt.Sprintf("the record says %q with the etags %q and %q", says.outcome, says.before, says.after)
 	if other, known := e.strangerNear(n); known {
 		return fmt.Sprintf("%s, and the policy change %q of %q has %q and %q", claim, other.id, resource, other.before, other.after)
 	}

@@ -38,6 +38,7 @@ type decoder struct {
 	record  Record
 	targets []*string // where the text of each key goes, nil for the time
 	room    []byte    // for texts that have escapes
+	strays  bool      // the last record has a chain value, and not where pullfix writes it
 }
 
 func newDecoder() *decoder {
@@ -59,13 +60,16 @@ func newDecoder() *decoder {
 // line that its texts lie in, stay as they are until the next call. What is
 // written as pullfix writes it is read at once, everything else with care.
 func (d *decoder) decode(line []byte) (*Record, error) {
+	d.strays = false
 	if d.quick(line) {
 		return &d.record, nil
 	}
-	r, err := decodeAny(line)
+	r, chained, err := decodeAny(line)
 	if err != nil {
 		return nil, err
 	}
+	_, value := splitChain(line)
+	d.strays = chained && value == nil
 	d.record = r
 	return &d.record, nil
 }
@@ -199,23 +203,24 @@ func unicodeEscape(text []byte) (r rune, size int) {
 // view is the text of bytes that do not change for as long as it is used.
 func view(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
 
-// decodeAny reads a record however its JSON is written.
-func decodeAny(text []byte) (Record, error) {
+// decodeAny reads a record however its JSON is written, and reports whether it
+// has a chain value.
+func decodeAny(text []byte) (r Record, chained bool, err error) {
 	var fields map[string]any
 	if err := json.Unmarshal(text, &fields); err != nil {
-		return Record{}, err
+		return Record{}, false, err
 	}
 	if v := fields["version"]; v != FormatVersion {
-		return Record{}, fmt.Errorf("version %q: want %q", fmt.Sprint(cmp.Or(v, any(""))), FormatVersion)
+		return Record{}, false, fmt.Errorf("version %q: want %q", fmt.Sprint(cmp.Or(v, any(""))), FormatVersion)
 	}
 	if err := checkKeys(text); err != nil {
-		return Record{}, err
+		return Record{}, false, err
 	}
-	var r Record
 	if err := json.Unmarshal(text, &r); err != nil {
-		return Record{}, err
+		return Record{}, false, err
 	}
-	return r, nil
+	_, chained = fields[chainKey]
+	return r, chained, nil
 }
 
 // checkKeys compares the keys itself, because encoding/json takes "Principal"

@@ -37,7 +37,7 @@ func TestDecodesAsEncodingJSON(t *testing.T) {
 // care, and that what encoding/json refuses is refused.
 func sameAsEncodingJSON(t *testing.T, d *decoder, line []byte) (quick bool) {
 	t.Helper()
-	want, refused := decodeAny(line)
+	want, _, refused := decodeAny(line)
 	quick = d.quick(line)
 	if quick && refused != nil {
 		t.Errorf("took %q, want %v", line, refused)

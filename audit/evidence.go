@@ -1,8 +1,7 @@
 package audit
 
 import (
-	"bytes"
-	"cmp"
+	"encoding/hex"
 	"fmt"
 	"iter"
 	"slices"
@@ -15,14 +14,15 @@ import (
 type evidence struct {
 	VerifyOptions
 	*claims
-	intentsOf, resultsOf []span // by step
-	byKey                []uint32
-	stepsOf              map[policy][]uint32
-	near                 tally // of changes that can have made the step
-	any                  tally // of those among them that name no etag
-	before, after        tally // of those with the etag
-	strangers            []stranger
-	unspoken             Report // changes without an intent
+	stepsOf       map[policy][]uint32
+	open, settled spoken // intents of acts that can have made a change, and results of those that cannot
+	done          spoken // results of acts that were made
+	named         []bool // of these, those that a change names whenever it was made
+	near          tally  // of changes that can have made the step
+	any           tally  // of those among them that name no etag
+	before, after tally  // of those with the etag
+	strangers     []stranger
+	strange       Report // changes that the record does not speak of, or denies
 }
 
 // policy is the policy of a resource, with what was added to it or removed.
@@ -39,61 +39,56 @@ type stranger struct {
 
 func newEvidence(c *claims, o VerifyOptions) *evidence {
 	e := &evidence{VerifyOptions: o, claims: c, stepsOf: map[policy][]uint32{}}
-	e.intentsOf, e.resultsOf = c.sort()
-	e.byKey = ordered(c.intents, func(a, b *intent) int { return cmp.Or(cmp.Compare(a.step, b.step), bytes.Compare(a.key[:], b.key[:])) })
 	for number, s := range c.steps.all {
 		p := policy{s.resource, s.removed}
 		e.stepsOf[p] = append(e.stepsOf[p], uint32(number))
 	}
-	e.near = newTally(c.results, func(*result) uint64 { return 0 })
-	e.any = newTally(c.results, func(*result) uint64 { return 0 })
-	e.before = newTally(c.results, func(r *result) uint64 { return r.etags.before })
-	e.after = newTally(c.results, func(r *result) uint64 { return r.etags.after })
+	e.settle()
+	steps := len(c.steps.all)
+	slices.SortFunc(c.intents, func(a, b claim) int { return a.compare(&b) })
+	e.open = newSpoken(len(c.intents), steps, func(n uint32) *claim { return &c.intents[n] })
+	slices.SortFunc(c.left, func(a, b result) int { return a.compare(&b.claim) })
+	e.settled = newSpoken(len(c.left), steps, func(n uint32) *claim { return &c.left[n].claim })
+	slices.SortFunc(c.made, func(a, b result) int { return a.compare(&b.claim) })
+	e.done = newSpoken(len(c.made), steps, func(n uint32) *claim { return &c.made[n].claim })
+	e.named = make([]bool, len(c.made))
+	e.near = newTally(c.made, func(*result) uint64 { return 0 })
+	e.any = newTally(c.made, func(*result) uint64 { return 0 })
+	e.before = newTally(c.made, func(r *result) uint64 { return r.etags.before })
+	e.after = newTally(c.made, func(r *result) uint64 { return r.etags.after })
 	return e
 }
 
-// ordered returns the indexes of claims in another order.
-func ordered[E any](claims []E, compare func(a, b *E) int) []uint32 {
-	order := make([]uint32, len(claims))
-	for n := range order {
-		order[n] = uint32(n)
+// settle leaves those acts that were left and not made at another try, and the
+// intents of the others.
+func (e *evidence) settle() {
+	left, made := map[claim]bool{}, map[claim]bool{}
+	for n := range e.left {
+		left[e.left[n].claim] = true
 	}
-	slices.SortFunc(order, func(a, b uint32) int { return compare(&claims[a], &claims[b]) })
-	return order
+	for n := range e.made {
+		if c := e.made[n].claim; left[c] {
+			made[c] = true
+		}
+	}
+	e.left = slices.DeleteFunc(e.left, func(r result) bool { return made[r.claim] })
+	e.intents = slices.DeleteFunc(e.intents, func(c claim) bool { return left[c] && !made[c] })
 }
 
 // see takes the next change.
 func (e *evidence) see(c *PolicyChange) {
 	own := e.Account == "" || strings.EqualFold(c.Account, e.Account)
 	if c.Deltas == nil {
-		e.seeWhole(c, own)
+		e.judge(c, own, fmt.Sprintf("changed the policy of %q", c.Resource), "no act on it", slices.Collect(e.fitting(c))...)
 		return
 	}
 	for _, d := range c.Deltas {
-		step, known := e.steps.find(c.Resource, d.Role, d.Member, d.Removed)
-		if known {
-			e.bearOut(step, c, own)
+		var steps []uint32
+		if step, known := e.steps.find(c.Resource, d.Role, d.Member, d.Removed); known {
+			steps = append(steps, step)
 		}
-		if own && e.judged(c.At) && !(known && e.intended(step, c)) {
-			e.unspeak(c, fmt.Sprintf("%q %s on %q, and that was not recorded before", c.Account, d, c.Resource))
-		}
+		e.judge(c, own, fmt.Sprintf("%s on %q", d, c.Resource), "that", steps...)
 	}
-}
-
-// seeWhole takes a change that does not say what it changed.
-func (e *evidence) seeWhole(c *PolicyChange, own bool) {
-	intended := false
-	for step := range e.fitting(c) {
-		e.bearOut(step, c, own)
-		intended = intended || e.intended(step, c)
-	}
-	if own && e.judged(c.At) && !intended {
-		e.unspeak(c, fmt.Sprintf("%q changed the policy of %q, and no act on it was recorded before", c.Account, c.Resource))
-	}
-}
-
-func (e *evidence) unspeak(c *PolicyChange, why string) {
-	e.unspoken.add(Mismatch{Kind: MismatchNoIntent, ID: c.ID, At: c.At, Why: why})
 }
 
 // fitting yields the steps on record that a change can have made: after it, the
@@ -139,17 +134,55 @@ func (e *evidence) adding(resource uint32, held map[binding]bool) (numbers []uin
 	return numbers
 }
 
-// intended reports whether a step was on record before a change that can have
-// made it: at its time, or by the key that the reason of the change names.
-func (e *evidence) intended(number uint32, c *PolicyChange) bool {
-	of := e.intentsOf[number]
-	from, to := e.reach(number, c)
-	intents := within(of, e.intents)
-	n, _ := slices.BinarySearchFunc(intents, from, func(i intent, from instant) int { return cmp.Compare(i.at, from) })
-	return n < len(intents) && intents[n].at <= to || slices.ContainsFunc(reasonKeys(c.Reason), func(key [16]byte) bool {
-		_, found := slices.BinarySearchFunc(within(of, e.byKey), key, func(n uint32, key [16]byte) int { return bytes.Compare(e.intents[n].key[:], key[:]) })
-		return found
-	})
+// judge holds what a change of pullfix's did, in one of some steps, against what
+// the record says of them.
+func (e *evidence) judge(c *PolicyChange, own bool, did, unspoken string, steps ...uint32) {
+	for _, step := range steps {
+		e.bearOut(step, c, own)
+	}
+	if !own || !e.judged(c.At) || e.intended(c, steps) {
+		return
+	}
+	m := Mismatch{Kind: MismatchNoIntent, ID: c.ID, At: c.At, Why: fmt.Sprintf("%q %s, and %s was not recorded before", c.Account, did, unspoken)}
+	if left := e.denied(c, steps); left != nil {
+		says := e.said(left)
+		m = Mismatch{Kind: MismatchContradicted, Line: left.line, Event: says.event, ID: hex.EncodeToString(left.id[:]), At: left.at.time()}
+		m.Why = fmt.Sprintf("the record says %q, and by the policy change %q %q %s all the same", says.outcome, c.ID, c.Account, did)
+	}
+	e.strange.add(m)
+}
+
+// intended reports whether one of the steps was on record before a change that
+// can have made it: at its time, or by the key that the reason of the change
+// names.
+func (e *evidence) intended(c *PolicyChange, steps []uint32) bool {
+	for _, step := range steps {
+		from, to := e.reach(step, c)
+		if _, found := e.open.at(step, from, to); found {
+			return true
+		}
+	}
+	for _, step := range steps {
+		_, to := e.reach(step, c)
+		for range e.open.named(step, reasonKeys(c.Reason), to) {
+			return true
+		}
+	}
+	return false
+}
+
+// denied returns what says that one of the steps was begun and left, or nil.
+func (e *evidence) denied(c *PolicyChange, steps []uint32) *result {
+	for _, step := range steps {
+		from, to := e.reach(step, c)
+		for n := range e.settled.named(step, reasonKeys(c.Reason), to) {
+			return &e.left[n]
+		}
+		if n, found := e.settled.at(step, from, to); found {
+			return &e.left[n]
+		}
+	}
+	return nil
 }
 
 // reach returns between which times the event of a record was that speaks of a
@@ -164,21 +197,29 @@ func (e *evidence) reach(number uint32, c *PolicyChange) (from, to instant) {
 }
 
 // bearOut counts a change for the results that it bears out: those that it is
-// near to, and that have one of its etags. One of two is enough: after a write
-// whose answer was lost, the record has the etag of the policy as it was found
-// later. Where no etag is known on both sides, none is compared.
+// near to, or that its reason names, and that have one of its etags. One of two
+// is enough: after a write whose answer was lost, the record has the etag of the
+// policy as it was found later. Where no etag is known on both sides, none is
+// compared.
 func (e *evidence) bearOut(number uint32, c *PolicyChange, own bool) {
 	if !own && !e.steps.all[number].removed {
 		return
 	}
+	has := e.etags(c.EtagBefore, c.EtagAfter)
 	from, to := e.reach(number, c)
-	count := func(t *tally, etag uint64) span { return t.count(e.results, e.resultsOf[number], etag, from, to) }
+	of := e.done.of[number]
+	count := func(t *tally, etag uint64) span { return t.count(e.made, of, etag, from, to) }
 	near := count(&e.near, 0)
+	if of.from < near.from { // there are older ones
+		for n := range e.done.named(number, reasonKeys(c.Reason), to) {
+			e.named[n] = e.named[n] || has.agree(e.made[n].etags)
+		}
+	}
 	if near.empty() {
 		return
 	}
 	borne := false
-	for t, etag := range e.tallies(e.etags(c.EtagBefore, c.EtagAfter)) {
+	for t, etag := range e.tallies(has) {
 		borne = !count(t, etag).empty() || borne
 	}
 	if !borne && len(e.strangers) < mostMismatches {

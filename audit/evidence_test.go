@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -18,9 +19,12 @@ import (
 func TestVerifyFindsWhatAPlainSearchFinds(t *testing.T) {
 	found := map[MismatchKind]int{}
 	rapid.Check(t, func(t *rapid.T) {
-		s := plainSearch{records: rapid.SliceOfN(rapid.Custom(drawRecord), 0, 12).Draw(t, "records")}
-		for n := range s.records {
-			s.records[n].Event = fmt.Sprint("event-", n)
+		s := plainSearch{}
+		for n, act := range rapid.SliceOfN(rapid.Custom(drawAct), 0, 8).Draw(t, "acts") {
+			for _, r := range act {
+				r.Event = fmt.Sprint("event-", n)
+			}
+			s.records = append(s.records, act...)
 		}
 		s.changes = rapid.SliceOfN(rapid.Custom(s.drawChange), 0, 12).Draw(t, "changes")
 		for n, c := range s.changes {
@@ -40,7 +44,13 @@ func TestVerifyFindsWhatAPlainSearchFinds(t *testing.T) {
 		}
 		got := map[string]int{}
 		for _, m := range report.Mismatches {
-			if found[m.Kind]++; m.Kind != MismatchNoResult {
+			switch found[m.Kind]++; {
+			case m.Kind == MismatchNoResult:
+			case strings.HasSuffix(m.Why, " all the same"):
+				change := regexp.MustCompile("change-[0-9]+").FindString(m.Why)
+				found["denied"]++
+				got[fmt.Sprintf("denied %s", change)]++
+			default:
 				got[fmt.Sprintf("%s %s", m.Kind, m.ID)]++
 			}
 		}
@@ -48,7 +58,7 @@ func TestVerifyFindsWhatAPlainSearchFinds(t *testing.T) {
 			t.Fatalf("-a plain search +Verify\n%s", diff)
 		}
 	})
-	if found[MismatchContradicted] == 0 || found[MismatchNoIntent] == 0 {
+	if found[MismatchContradicted] == found["denied"] || found["denied"] == 0 || found[MismatchNoIntent] == 0 {
 		t.Errorf("found %v: want some of each kind", found)
 	}
 }
@@ -82,22 +92,29 @@ func drawDelta(t *rapid.T) BindingDelta {
 	}
 }
 
-func drawRecord(t *rapid.T) *Record {
+// drawAct draws the records of one act, in the order in which they are written:
+// an intent, perhaps, and up to two that say what came of it.
+func drawAct(t *rapid.T) (act []*Record) {
 	r, d := record(), drawDelta(t)
 	r.At, r.Role, r.Principal, r.Resource = drawTime(t), d.Role, d.Member, rapid.SampledFrom(somePlaces).Draw(t, "resource")
-	r.EtagBefore, r.EtagAfter = rapid.SampledFrom(someEtags).Draw(t, "before"), rapid.SampledFrom(someEtags).Draw(t, "after")
-	r.Phase, r.Outcome = PhaseIntent, ""
+	done := OutcomeApplied
 	if d.Removed {
-		r.Cause = CauseUndo
+		r.Cause, done = CauseUndo, OutcomeUndone
 	}
-	switch {
-	case rapid.Bool().Draw(t, "intent"):
-	case d.Removed:
-		r.Phase, r.Outcome = PhaseResult, OutcomeUndone
-	default:
-		r.Phase, r.Outcome = PhaseResult, OutcomeApplied
+	r.Phase, r.Outcome = PhaseIntent, ""
+	if rapid.IntRange(0, 3).Draw(t, "intent") > 0 {
+		act = append(act, &r)
 	}
-	return &r
+	for range rapid.IntRange(0, 2).Draw(t, "ends") {
+		end := r
+		end.EtagBefore, end.EtagAfter = rapid.SampledFrom(someEtags).Draw(t, "before"), rapid.SampledFrom(someEtags).Draw(t, "after")
+		end.Phase, end.Outcome = PhaseResult, rapid.SampledFrom([]string{done, done, OutcomeRefused, OutcomeFailed, OutcomeAlreadyHeld}).Draw(t, "outcome")
+		if rapid.IntRange(0, 5).Draw(t, "decision") == 0 {
+			end.Phase, end.Outcome = PhaseDecision, ""
+		}
+		act = append(act, &end)
+	}
+	return act
 }
 
 // plainSearch says what Verify is to find.
@@ -129,14 +146,14 @@ func (s *plainSearch) drawChange(t *rapid.T) *PolicyChange {
 	return c
 }
 
-// find counts what does not match, by its kind and its id.
+// find counts what does not match: results by their id, changes by theirs.
 func (s *plainSearch) find() map[string]int {
 	found := map[string]int{}
 	for _, r := range s.records {
 		bearsOut := func(c *PolicyChange) bool {
-			return (s.own(c) || r.undo()) && s.near(r, c) && s.made(r, c) && sameEtags(r, c)
+			return (s.own(c) || r.undo()) && (s.near(r, c) || s.names(r, c)) && s.made(r, c) && sameEtags(r, c)
 		}
-		if r.Phase == PhaseResult && s.judged(r.At) && !slices.ContainsFunc(s.changes, bearsOut) {
+		if r.made() && s.judged(r.At) && !slices.ContainsFunc(s.changes, bearsOut) {
 			found[fmt.Sprintf("%s %s", MismatchContradicted, r.ID())]++
 		}
 	}
@@ -144,25 +161,47 @@ func (s *plainSearch) find() map[string]int {
 		if !s.own(c) || !s.judged(c.At) {
 			continue
 		}
-		parts := []*PolicyChange{c}
-		if c.Deltas != nil {
-			parts = nil
-		}
-		for _, d := range c.Deltas {
-			part := *c
-			part.Deltas = []BindingDelta{d}
-			parts = append(parts, &part)
-		}
-		for _, part := range parts {
-			spokeOf := func(r *Record) bool {
-				return r.Phase == PhaseIntent && s.made(r, part) && (s.near(r, part) || strings.Contains(part.Reason, r.Key()))
+		for _, part := range parts(c) {
+			speaks := func(r *Record) bool {
+				return r.Phase == PhaseIntent && s.made(r, part) && (s.near(r, part) || s.names(r, part))
 			}
-			if !slices.ContainsFunc(s.records, spokeOf) {
+			denied := func(r *Record) bool { return speaks(r) && s.left(r) }
+			switch {
+			case slices.ContainsFunc(s.records, func(r *Record) bool { return speaks(r) && !s.left(r) }):
+			case slices.ContainsFunc(s.records, denied):
+				found["denied "+c.ID]++
+			default:
 				found[fmt.Sprintf("%s %s", MismatchNoIntent, c.ID)]++
 			}
 		}
 	}
 	return found
+}
+
+// parts are what a change did, one by one.
+func parts(c *PolicyChange) (parts []*PolicyChange) {
+	if c.Deltas == nil {
+		return []*PolicyChange{c}
+	}
+	for _, d := range c.Deltas {
+		part := *c
+		part.Deltas = []BindingDelta{d}
+		parts = append(parts, &part)
+	}
+	return parts
+}
+
+// left reports whether the act of an intent has ended, and never by making it.
+func (s *plainSearch) left(intent *Record) bool {
+	of := func(r *Record) bool { return r.Event == intent.Event && r.Phase != PhaseIntent }
+	return !slices.ContainsFunc(s.records, func(r *Record) bool { return of(r) && r.made() }) &&
+		slices.ContainsFunc(s.records, func(r *Record) bool { return of(r) && r.Outcome != OutcomeFailed })
+}
+
+// names reports whether a change says that it was made for a record, which must
+// have been there.
+func (s *plainSearch) names(r *Record, c *PolicyChange) bool {
+	return strings.Contains(c.Reason, r.Key()) && !c.At.Before(r.At.Add(-s.Grace))
 }
 
 func (s *plainSearch) own(c *PolicyChange) bool {

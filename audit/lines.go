@@ -32,9 +32,9 @@ func (e *LineError) Unwrap() error { return e.Err }
 // lineReader reads a file line by line, in the memory of its longest line.
 type lineReader struct {
 	from *bufio.Reader
-	line []byte                   // that did not fit into the buffer
-	n    int                      // of the last line, counted from 1
-	each func(line []byte, n int) // is shown every line, or nil
+	line []byte                                // that did not fit into the buffer
+	n    int                                   // of the last line, counted from 1
+	each func(line []byte, n int, strays bool) // is shown every line, and whether its chain value stands elsewhere, or nil
 }
 
 // newLineReader reads on after so many lines.

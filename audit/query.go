@@ -16,7 +16,7 @@ type Query struct {
 	Event      string
 	Project    string // the source project, or the project of the resource
 	Repository string // the resource: its full name, or the last part of it
-	Principal  string // with or without "serviceAccount:"
+	Principal  string // with or without its type, such as "serviceAccount:", or what stands between that and the "@"
 	Rule       string
 	Verdict    string
 	Outcome    string
@@ -30,10 +30,16 @@ func (q Query) Matches(r *Record) bool {
 		(q.From.IsZero() || !r.At.Before(q.From)) && (q.To.IsZero() || r.At.Before(q.To)) &&
 		(q.Project == "" || q.Project == r.SourceProject || q.Project == projectOf(r.Resource)) &&
 		(q.Repository == "" || q.Repository == r.Resource || q.Repository == lastPart(r.Resource)) &&
-		(q.Principal == "" || q.Principal == r.Principal || q.Principal == strings.TrimPrefix(r.Principal, serviceAccount))
+		(q.Principal == "" || q.Principal == r.Principal || isAccount(q.Principal, r.Principal))
 }
 
-const serviceAccount = "serviceAccount:"
+// isAccount reports whether a name is that of a member without its type, or the
+// part of it before the "@".
+func isAccount(name, member string) bool {
+	account := member[strings.IndexByte(member, ':')+1:]
+	local, _, _ := strings.Cut(account, "@")
+	return name == account || name == local
+}
 
 // isOr reports whether a text is the wanted one, or none is wanted.
 func isOr(want, got string) bool { return want == "" || want == got }

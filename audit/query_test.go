@@ -96,6 +96,7 @@ func TestQuery(t *testing.T) {
 		{Query{Repository: base.Resource}, []string{"resource", "project"}},
 		{Query{Principal: agent}, []string{"principal"}},
 		{Query{Principal: "serviceAccount:" + agent}, []string{"principal"}},
+		{Query{Principal: "service-111111111111"}, []string{"principal"}},
 		{Query{Rule: "apps"}, []string{"rule"}},
 		{Query{Verdict: "grant"}, []string{"verdict"}},
 		{Query{Outcome: OutcomeApplied}, []string{"outcome"}},
@@ -156,6 +157,19 @@ func TestQueryThatIsRefused(t *testing.T) {
 	}
 }
 
+// TestQueryWantsWholeNames gives parts of names.
+func TestQueryWantsWholeNames(t *testing.T) {
+	r := record()
+	for _, q := range []Query{
+		{Principal: "service-1111"}, {Principal: "service-111111111111@"}, {Principal: "serviceAccount:service-111111111111"},
+		{Principal: "serviceAccount"}, {Principal: "serverless-robot-prod.iam.gserviceaccount.com"}, {Repository: "app"}, {Project: "app"}, {Event: "abc"},
+	} {
+		if q.Matches(&r) {
+			t.Errorf("%+v wants a record of %q on %q", q, r.Principal, r.Resource)
+		}
+	}
+}
+
 func TestFilterSaysWhatIsWanted(t *testing.T) {
 	at := time.Date(2026, 3, 4, 5, 6, 7, 0, time.FixedZone("", 3600))
 	q := Query{
@@ -163,7 +177,7 @@ func TestFilterSaysWhatIsWanted(t *testing.T) {
 	}
 	const want = `logName="projects/ops/logs/pullfix" AND jsonPayload.event="a\"\\" AND jsonPayload.rule="rule" AND jsonPayload.verdict="v"` +
 		` AND jsonPayload.outcome="o" AND jsonPayload.kind="k" AND (jsonPayload.source_project="p" OR jsonPayload.resource:"projects/p")` +
-		` AND jsonPayload.resource:"r" AND jsonPayload.principal=("x@y" OR "serviceAccount:x@y")` +
+		` AND jsonPayload.resource:"r" AND jsonPayload.principal:"x@y"` +
 		` AND timestamp>="2026-03-04T04:06:07Z" AND timestamp<"2026-03-04T05:06:07.000003Z"`
 	if diff := cmp.Diff(want, filterOf("ops", q)); diff != "" {
 		t.Errorf("-want +got\n%s", diff)

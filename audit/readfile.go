@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -48,6 +49,7 @@ func inFile(path string, err error) error {
 type fileReader struct {
 	*lineReader
 	io.Closer
+	rest int64 // bytes that follow the last whole line
 }
 
 func openToRead(ctx context.Context, path string, progress func(read, size int64)) (*fileReader, error) {
@@ -55,7 +57,7 @@ func openToRead(ctx context.Context, path string, progress func(read, size int64
 	if err != nil {
 		return nil, err
 	}
-	size, err := written(ctx, file)
+	size, rest, err := written(ctx, file)
 	if err != nil {
 		return nil, errors.Join(err, file.Close())
 	}
@@ -63,7 +65,7 @@ func openToRead(ctx context.Context, path string, progress func(read, size int64
 	if progress != nil {
 		from = &gauge{from: from, size: size, tell: progress}
 	}
-	return &fileReader{newLineReader(from, 0), file}, nil
+	return &fileReader{newLineReader(from, 0), file, rest}, nil
 }
 
 // gauge tells how much was read.
@@ -106,10 +108,13 @@ func (l *lineReader) record(d *decoder) (*Record, error) {
 	if err != nil {
 		return nil, err
 	}
-	if l.each != nil {
-		l.each(line, l.n)
-	}
 	r, err := d.decode(line)
+	if l.each != nil {
+		l.each(line, l.n, d.strays)
+	}
+	if err != nil && l.n == 1 && bytes.HasPrefix(line, []byte("[")) {
+		err = errors.New("it begins a list, as gcloud prints one of log entries: want a record a line, as jq --compact-output '.[].jsonPayload' makes of it")
+	}
 	if err != nil {
 		return nil, l.refuse(err)
 	}

@@ -53,18 +53,36 @@ func tameByte(c byte) bool {
 	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || strings.IndexByte("-._~:/@+", c) >= 0
 }
 
-var reasonForm = onUse(`pullfix event=[[:graph:]]* rule=[[:graph:]]* key=([0-9a-f]{32})\b`)
-
 // reasonKeys returns the keys of the records that a request's reason names. A
 // change that several findings share may name several.
 func reasonKeys(reason string) (keys [][16]byte) {
-	for _, m := range reasonForm().FindAllStringSubmatch(reason, -1) {
-		var key [16]byte
-		if _, err := hex.Decode(key[:], []byte(m[1])); err == nil {
-			keys = append(keys, key)
+	labels := []string{"event=", "rule=", "key="}
+	next := len(labels) // the label that is due; past them all: none is
+	for word := range strings.FieldsSeq(reason) {
+		if next == len(labels) || !strings.HasPrefix(word, labels[next]) {
+			next = len(labels)
+			if strings.HasSuffix(word, "pullfix") {
+				next = 0
+			}
+			continue
+		}
+		if next++; next == len(labels) {
+			if key, ok := readKey(word[len("key="):]); ok {
+				keys = append(keys, key)
+			}
 		}
 	}
 	return keys
+}
+
+// readKey reads a key that ends where a word does.
+func readKey(text string) (key [16]byte, ok bool) {
+	digits := hex.EncodedLen(len(key))
+	if len(text) < digits || len(text) > digits && tameByte(text[digits]) || text[:digits] != strings.ToLower(text[:digits]) {
+		return key, false
+	}
+	_, err := hex.Decode(key[:], []byte(text[:digits]))
+	return key, err == nil
 }
 
 // onUse compiles an expression when it is first used, and not in every cold start.

@@ -79,9 +79,9 @@ type Record struct {
 func (r Record) Key() string { return r.hash("") }
 
 // ID is the same for every delivery of the same event, so that a redelivery
-// writes no second line. What differs by phase, is a failure that may pass, or
-// another decision, has an id of its own: a later truth must not be taken for
-// its repetition.
+// writes no second line. What differs by phase, is another decision, or a failure
+// that may pass, by its error, has an id of its own: a later truth must not be
+// taken for its repetition.
 //
 // The undo of a grant is an act of its own on the same event. A person may have
 // it tried again however it ended, so each of its outcomes has its own id: that
@@ -90,15 +90,17 @@ func (r Record) ID() string { return r.hash(r.slot()) }
 
 // slot tells the records of one key apart.
 func (r *Record) slot() string {
-	if r.undo() && r.Phase == PhaseIntent {
-		return CauseUndo + " " + PhaseIntent
-	}
-	if r.undo() {
-		return CauseUndo + " " + r.Outcome
+	outcome := r.Outcome
+	if outcome == OutcomeFailed && r.Error != "" {
+		outcome += " " + bounded(r.Error)
 	}
 	switch {
+	case r.undo() && r.Phase == PhaseIntent:
+		return CauseUndo + " " + PhaseIntent
+	case r.undo():
+		return CauseUndo + " " + outcome
 	case r.Outcome == OutcomeFailed:
-		return OutcomeFailed
+		return outcome
 	case r.Phase == PhaseNotice:
 		return PhaseNotice + " " + r.Reason
 	case r.Phase == PhaseDecision:

@@ -40,7 +40,7 @@ func BenchmarkDecode(b *testing.B) {
 	}{
 		{"own", func() error { _, err := d.decode(line); return err }},
 		{"encoding/json", func() error { return json.Unmarshal(line, new(Record)) }},
-		{"strict with encoding/json", func() error { _, err := decodeAny(line); return err }},
+		{"strict with encoding/json", func() error { _, _, err := decodeAny(line); return err }},
 	} {
 		b.Run(way.name, func(b *testing.B) {
 			b.SetBytes(int64(len(line)))

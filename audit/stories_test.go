@@ -162,8 +162,16 @@ var trueHistories = map[string]func(s *scene){
 	},
 	"a change long after its event, whose reason names the record": func(s *scene) {
 		s.record(one(), PhaseIntent, "", "")
-		s.record(one(), PhaseResult, OutcomeAlreadyHeld, "")
 		s.change(one(), pullfix, 100*time.Hour, false).Reason = one().RequestReason()
+		s.record(one(), PhaseResult, OutcomeApplied, "")
+	},
+	"a change for two acts, one of which found it made": func(s *scene) {
+		s.record(one(), PhaseIntent, "", "")
+		other := about("e3")
+		s.record(other, PhaseIntent, "", "")
+		s.change(one(), pullfix, time.Second, false).Reason = one().RequestReason() + " " + other.RequestReason()
+		s.record(one(), PhaseResult, OutcomeApplied, "")
+		s.record(other, PhaseResult, OutcomeAlreadyHeld, "")
 	},
 	"members in another case": func(s *scene) {
 		s.grant(one())
@@ -290,6 +298,45 @@ var lies = map[string]struct {
 			s.records[3].EtagBefore, s.records[3].EtagAfter = "etag-8", "etag-9"
 		},
 		[]string{`contradicted e3 with the etags "etag-8" and "etag-9", and of the policy changes that show that "serviceAccount:service-111111111111@`},
+	},
+	"a grant that was made and is said to be refused": {
+		func(s *scene) {
+			s.grant(one())
+			s.records[1].Outcome = OutcomeRefused
+		},
+		[]string{`contradicted e1 the record says "refused", and by the policy change "change-1" "pullfix@ops.iam.gserviceaccount.com" added "serviceAccount:`},
+	},
+	"a grant that was made and is said to be held already": {
+		func(s *scene) {
+			s.grant(one())
+			s.records[1].Outcome = OutcomeAlreadyHeld
+		},
+		[]string{`contradicted e1 the record says "already-held", and by the policy change "change-1"`},
+	},
+	"a grant that was made after its event was ignored": {
+		func(s *scene) {
+			s.record(one(), PhaseIntent, "", "")
+			s.change(one(), pullfix, time.Hour, false)
+			s.record(one(), PhaseDecision, "", "")
+			s.records[1].Verdict = "ignore"
+		},
+		[]string{`contradicted e1 the record says "ignore", and by the policy change "change-1"`},
+	},
+	"a refused grant that was made long after, and names the record": {
+		func(s *scene) {
+			s.record(one(), PhaseIntent, "", "")
+			s.record(one(), PhaseResult, OutcomeRefused, "")
+			s.change(one(), pullfix, 100*time.Hour, false).Reason = one().RequestReason()
+		},
+		[]string{`contradicted e1 the record says "refused", and by the policy change "change-1"`},
+	},
+	"a refused grant that was made, and does not say what it changed": {
+		func(s *scene) {
+			s.grant(one())
+			s.records[1].Outcome = OutcomeRefused
+			s.changes[0].Bindings, s.changes[0].Deltas = s.changes[0].Deltas, nil
+		},
+		[]string{`contradicted e1 "pullfix@ops.iam.gserviceaccount.com" changed the policy of "projects/shared/locations/us/repositories/apps" all the same`},
 	},
 	"an undo that nobody made": {
 		func(s *scene) {

@@ -15,7 +15,12 @@ type tally struct {
 }
 
 func newTally(results []result, etag func(*result) uint64) tally {
-	order := ordered(results, func(a, b *result) int {
+	order := make([]uint32, len(results))
+	for n := range order {
+		order[n] = uint32(n)
+	}
+	slices.SortFunc(order, func(n, m uint32) int {
+		a, b := &results[n], &results[m]
 		return cmp.Or(cmp.Compare(a.step, b.step), cmp.Compare(etag(a), etag(b)), cmp.Compare(a.at, b.at))
 	})
 	return tally{order, etag, make([]int32, len(results)+1)}

@@ -19,8 +19,8 @@ type verifier struct {
 	lines  *chainCheck // nil where there are no lines
 	line   int         // of the record, 0 where there are no lines
 	open   map[act]begun
-	ended  map[act]bool // those whose event has the time of the last record
-	at     time.Time    // of the last record
+	ended  map[act]*Record // what ended those whose event has the time of the last record
+	at     time.Time       // of the last record
 	room   []byte
 }
 
@@ -42,7 +42,7 @@ func newVerifier(o VerifyOptions) *verifier {
 	if o.Window == 0 {
 		o.Window = 24 * time.Hour
 	}
-	v := &verifier{VerifyOptions: o, open: map[act]begun{}, ended: map[act]bool{}}
+	v := &verifier{VerifyOptions: o, open: map[act]begun{}, ended: map[act]*Record{}}
 	if o.Changes != nil {
 		v.claims = newClaims()
 	}
@@ -98,24 +98,42 @@ func (v *verifier) begin(r *Record) {
 	if v.claims != nil {
 		v.claims.intend(r, a.key)
 	}
-	if !v.ended[a] {
+	ended, ok := v.ended[a]
+	switch {
+	case !ok:
 		v.open[a] = begun{v.line, v.digest(r, r.slot()), r.At, strings.Clone(r.Event), strings.Clone(r.Resource)}
+	case v.claims != nil && !ended.made():
+		v.claims.leave(ended, a.key, v.digest(ended, ended.slot()), v.line)
 	}
 }
 
 // finish notes a result, or a decision that nothing more is to be done.
 func (v *verifier) finish(r *Record) {
-	if made := r.Phase == PhaseResult && (r.Outcome == OutcomeApplied || r.Outcome == OutcomeUndone); made && v.claims != nil && v.judged(r.At) {
-		v.claims.done(r, v.line, v.digest(r, r.slot()))
-	}
-	if v.lines != nil && len(v.open) == 0 {
+	if v.claims == nil && v.lines != nil && len(v.open) == 0 {
 		return
 	}
 	a := act{v.digest(r, ""), r.undo()}
+	_, begun := v.open[a]
 	delete(v.open, a)
-	if v.lines == nil { // lines stand in the order in which they were written
-		v.ended[a] = true
+	switch {
+	case v.claims == nil:
+	case r.made():
+		v.claims.make(r, a.key, v.digest(r, r.slot()), v.line)
+	case begun:
+		v.claims.leave(r, a.key, v.digest(r, r.slot()), v.line)
 	}
+	switch {
+	case v.lines != nil: // they stand in the order in which they were written
+	case v.claims == nil:
+		v.ended[a] = nil
+	default:
+		v.ended[a] = r.Clone()
+	}
+}
+
+// made reports whether the record says that its act was done.
+func (r *Record) made() bool {
+	return r.Phase == PhaseResult && (r.Outcome == OutcomeApplied || r.Outcome == OutcomeUndone)
 }
 
 // judged reports whether everything about a time is known by now.
@@ -134,10 +152,10 @@ func (v *verifier) end(ctx context.Context) error {
 	}
 	v.unfinished()
 	if found != nil {
-		slices.SortFunc(found.unspoken.Mismatches, func(a, b Mismatch) int {
+		slices.SortFunc(found.strange.Mismatches, func(a, b Mismatch) int {
 			return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.ID, b.ID), cmp.Compare(a.Why, b.Why))
 		})
-		v.report.join(&found.unspoken)
+		v.report.join(&found.strange)
 	}
 	return nil
 }

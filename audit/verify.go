@@ -67,6 +67,7 @@ type Report struct {
 	Changes    int // of policies that were read
 	Mismatches []Mismatch
 	Counts     map[MismatchKind]int // of all mismatches, also of those that Mismatches leaves out
+	Chained    int                  // of VerifyFile: lines with a chain value. Without any, no line is held against another
 	Chain      string               // of VerifyFile: the last chain value. It stands for all lines of the file
 }
 
@@ -140,6 +141,10 @@ func VerifyFile(ctx context.Context, path string, o VerifyOptions, progress func
 		if err := v.take(ctx, r, err); err != nil {
 			return v.report, inFile(path, err)
 		}
+	}
+	if file.rest > 0 {
+		why := fmt.Sprintf("line %d has no end: its writer crashed, or somebody cut it off. Who writes next takes its %d bytes away", file.n+1, file.rest)
+		v.report.add(Mismatch{Kind: MismatchUnreadable, Line: file.n + 1, Why: why})
 	}
 	v.lines.end()
 	err = v.end(ctx)

@@ -57,6 +57,9 @@ func TestATrueHistoryMatches(t *testing.T) {
 func TestAllTrueHistoriesTogetherMatch(t *testing.T) {
 	s := &scene{}
 	for n, name := range slices.Sorted(maps.Keys(trueHistories)) {
+		if strings.Contains(name, "reason names") { // all reasons are taken away
+			continue
+		}
 		part := &scene{etag: s.etag + 10}
 		trueHistories[name](part)
 		for _, r := range part.records {
@@ -65,9 +68,7 @@ func TestAllTrueHistoriesTogetherMatch(t *testing.T) {
 		}
 		for _, c := range part.changes {
 			c.At, c.Reason = c.At.Add(time.Duration(n)*1000*time.Hour), ""
-			if !strings.Contains(name, "reason names") {
-				s.changes = append(s.changes, c)
-			}
+			s.changes = append(s.changes, c)
 		}
 		s.etag = part.etag
 	}
@@ -108,7 +109,7 @@ func TestWhatIsNotJudged(t *testing.T) {
 		"too old":   func(o *VerifyOptions) { o.Since = at.Add(48 * time.Hour) },
 	} {
 		for lie, l := range lies {
-			if lie == "a policy that nobody knows" || strings.Contains(lie, "before") {
+			if lie == "a policy that nobody knows" || strings.Contains(lie, "before") || strings.Contains(lie, "names the record") {
 				continue
 			}
 			s := &scene{}

@@ -71,7 +71,7 @@ func (q *recordQuery) flags(cmd *cobra.Command) {
 	}{
 		{&q.query.Project, "project", "only of this `project`, which deploys or holds the resource"},
 		{&q.query.Repository, "repository", "only on this `resource`: its name, or the last part of it"},
-		{&q.query.Principal, "principal", "only for this `account`, with or without serviceAccount:"},
+		{&q.query.Principal, "principal", "only for this `account`, with or without serviceAccount: and what follows the @"},
 		{&q.query.Rule, "rule", "only what this `rule` has decided"},
 		{&q.query.Kind, "kind", "only of this `kind`"},
 	} {
@@ -151,7 +151,8 @@ type reading struct {
 	skipped  int
 }
 
-func (q *recordQuery) reading(cmd *cobra.Command, name string) (*reading, error) {
+// reading prepares to read for a command that writes as it reads, or at the end.
+func (q *recordQuery) reading(cmd *cobra.Command, name string, atTheEnd bool) (*reading, error) {
 	if err := q.parse(time.Now()); err != nil {
 		return nil, err
 	}
@@ -161,22 +162,22 @@ func (q *recordQuery) reading(cmd *cobra.Command, name string) (*reading, error)
 	}
 	return &reading{
 		name: name, book: book, query: q.query, errs: cmd.ErrOrStderr(),
-		progress: watched(cmd, book.settings.AuditFile), counted: func(all recordSeq) recordSeq { return counted(cmd, all) },
+		progress: watched(cmd, book.settings.AuditFile, atTheEnd), counted: func(all recordSeq) recordSeq { return counted(cmd, all, atTheEnd) },
 	}, nil
 }
 
 type recordSeq = iter.Seq2[*audit.Record, error]
 
-// watching reports whether a bar can be shown: on a terminal that has not the
-// output, too.
-func watching(cmd *cobra.Command) bool {
-	return isTerminal(cmd.ErrOrStderr()) && !isTerminal(cmd.OutOrStdout())
+// watching reports whether a bar can be shown: on a terminal, and not among the
+// output, unless that comes as a whole at the end.
+func watching(cmd *cobra.Command, atTheEnd bool) bool {
+	return isTerminal(cmd.ErrOrStderr()) && (atTheEnd || !isTerminal(cmd.OutOrStdout()))
 }
 
 // counted shows on a terminal how many records of Cloud Logging were read: how
 // many there are is not known.
-func counted(cmd *cobra.Command, all recordSeq) recordSeq {
-	if !watching(cmd) {
+func counted(cmd *cobra.Command, all recordSeq, atTheEnd bool) recordSeq {
+	if !watching(cmd, atTheEnd) {
 		return all
 	}
 	return func(yield func(*audit.Record, error) bool) {
@@ -193,8 +194,8 @@ func counted(cmd *cobra.Command, all recordSeq) recordSeq {
 }
 
 // watched shows on a terminal how far a long file is read, or returns nil.
-func watched(cmd *cobra.Command, file string) func(read, size int64) {
-	if file == "" || !watching(cmd) {
+func watched(cmd *cobra.Command, file string, atTheEnd bool) func(read, size int64) {
+	if file == "" || !watching(cmd, atTheEnd) {
 		return nil
 	}
 	var bar *progressbar.ProgressBar

@@ -34,7 +34,7 @@ Exit status: 0 listed, 1 there is none, 2 anything else.`,
 			if err != nil {
 				return err
 			}
-			if l.reading, err = wanted.reading(cmd, "audit list"); err != nil {
+			if l.reading, err = wanted.reading(cmd, "audit list", false); err != nil {
 				return err
 			}
 			ctx, stop := untilInterrupted()

@@ -34,7 +34,7 @@ Exit status: 0 reported, 1 reported that there is nothing, 2 anything else.`,
 			if !ok {
 				return wrongFormat(format, "text, json, csv or html")
 			}
-			r, err := wanted.reading(cmd, "audit report")
+			r, err := wanted.reading(cmd, "audit report", format != "csv" || output != "")
 			if err != nil {
 				return err
 			}

@@ -18,6 +18,7 @@ func reportText(out io.Writer, r *report.Report) error {
 	writeRow(out, "period", reportPeriod(r))
 	writeRow(out, "read from", lines.Plain(r.Source))
 	writeRow(out, "records", recordCount(r))
+	writeRow(out, "times", "those of the denials; an act is dated like the one that led to it, and so is its undo")
 	reportDoubts(out, r)
 	reportCounts(out, r)
 	for _, l := range []struct {
@@ -64,6 +65,9 @@ func recordCount(r *report.Report) string {
 
 // reportDoubts says what is missing.
 func reportDoubts(out io.Writer, r *report.Report) {
+	if r.Untraced > 0 {
+		writeRow(out, "incomplete", fmt.Sprintf("acts that were begun while too many others were, and count only where they ended: %d", r.Untraced))
+	}
 	if r.Unreadable > 0 {
 		writeRow(out, "incomplete", fmt.Sprintf("entries that are no records, and are not counted: %d", r.Unreadable))
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -55,7 +56,10 @@ Exit status: 0 shown, 1 there is no record of it, 2 anything else.`,
 func showEvent(ctx context.Context, cmd *cobra.Command, book *recordBook, event string, view func(io.Writer, string, []trail) error) error {
 	records, err := book.find(ctx, event)
 	if err != nil {
-		return fmt.Errorf("audit show %q: %w", event, err)
+		err = fmt.Errorf("audit show %q: %w", event, err)
+	}
+	if err != nil && len(records) == 0 {
+		return err
 	}
 	if len(records) == 0 {
 		fmt.Fprintf(cmd.ErrOrStderr(), "pullfix: audit show %q: there is no record of it in %s%s\n", event, book.place(), book.caveat())
@@ -65,7 +69,7 @@ func showEvent(ctx context.Context, cmd *cobra.Command, book *recordBook, event 
 	if err := view(out, event, trails(records)); err != nil {
 		return err
 	}
-	return untilUnread(out.Flush())
+	return cmp.Or(untilUnread(out.Flush()), err)
 }
 
 // storyJSON prints one object with the records of each finding.
@@ -120,7 +124,7 @@ func (t trail) tell(out io.Writer) {
 		{"policy", r.PolicyDigest},
 	})
 	for n, r := range t {
-		fmt.Fprintf(out, "\n  %d. %s, %s\n", n+1, step(&r), r.At.UTC().Format(time.RFC3339Nano))
+		fmt.Fprintf(out, "\n  %d. %s\n", n+1, step(&r))
 		writeRows(out, []row{{"why", r.Reason}, {"cause", r.Cause}, {"error", r.Error}, {"etag", etags(r)}})
 	}
 }

@@ -41,7 +41,8 @@ made by whoever runs it.
 
 ` + whereRecorded + `
 
-Exit status: 0 everything matches, 1 something does not, 2 anything else.`,
+Exit status: 0 everything matches, 1 something does not, or nothing is recorded,
+2 anything else.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			show, ok := map[string]func(io.Writer, verified) error{"text": verifyText, "json": verifyJSON}[v.format]
@@ -55,7 +56,7 @@ Exit status: 0 everything matches, 1 something does not, 2 anything else.`,
 			if err := show(cmd.OutOrStdout(), report); err != nil {
 				return err
 			}
-			if !report.OK() {
+			if !report.OK() || report.Records == 0 {
 				return errFailed
 			}
 			return nil
@@ -105,6 +106,9 @@ func (v *verifyFlags) run(cmd *cobra.Command) (verified, error) {
 	if err != nil {
 		return verified{}, err
 	}
+	if err := errors.Join(notNegative("--window", v.window), notNegative("--grace", v.grace)); err != nil {
+		return verified{}, err
+	}
 	now := time.Now()
 	options := audit.VerifyOptions{Account: v.account, Window: v.window, Grace: v.grace, Now: now, Chain: v.chain}
 	if options.Since, err = parseWhen("--from", v.from, now, 0); err != nil {
@@ -120,7 +124,7 @@ func (v *verifyFlags) run(cmd *cobra.Command) (verified, error) {
 	}
 	out := verified{where: book.place(), compared: options.Changes != nil, policies: len(options.Digests)}
 	if file := book.settings.AuditFile; file != "" {
-		out.Report, err = audit.VerifyFile(ctx, file, options, watched(cmd, file))
+		out.Report, err = audit.VerifyFile(ctx, file, options, watched(cmd, file, true))
 		return out, err
 	}
 	if v.chain != "" {
@@ -129,8 +133,15 @@ func (v *verifyFlags) run(cmd *cobra.Command) (verified, error) {
 	// A change may have begun with an event before --from, and its undo with one
 	// long before.
 	records := audit.ReadCloud(ctx, book.log(), audit.Query{}, book.settings.Options()...)
-	out.Report, err = audit.Verify(ctx, counted(cmd, records), options)
+	out.Report, err = audit.Verify(ctx, counted(cmd, records, true), options)
 	return out, err
+}
+
+func notNegative(flag string, length time.Duration) error {
+	if length < 0 {
+		return fmt.Errorf("%s %q: want no less than 0s", flag, length)
+	}
+	return nil
 }
 
 // digests are those of the policy files.
@@ -238,18 +249,27 @@ func mismatchText(m audit.Mismatch) string {
 func (v verified) summary() string {
 	result := "everything matches"
 	switch n := v.total(); {
+	case n == 0 && v.Records == 0:
+		result = "so nothing is known to match"
 	case n == 1:
 		result = "1 mismatch"
 	case n > 1:
 		result = fmt.Sprintf("%d mismatches", n)
 	}
-	return fmt.Sprintf("%s: %s, %s; checked: %s", v.where, plural(v.Records, "record"), result, strings.Join(v.checked(), ", "))
+	text := fmt.Sprintf("%s: %s, %s; checked: %s", v.where, plural(v.Records, "record"), result, strings.Join(v.checked(), ", "))
+	if v.unchained() {
+		text += "; not checked: the chain, which no line of this file has"
+	}
+	return text
 }
+
+// unchained reports whether nothing holds the lines of a file together.
+func (v verified) unchained() bool { return v.Chain != "" && v.Chained == 0 }
 
 // checked names the checks that were made.
 func (v verified) checked() []string {
 	checked := []string{"acts without a result"}
-	if v.Chain != "" {
+	if v.Chain != "" && !v.unchained() {
 		checked = append([]string{"the chain of the lines"}, checked...)
 	}
 	if v.policies > 0 {
@@ -275,7 +295,8 @@ type verifyView struct {
 	OK         bool                       `json:"ok"`
 	Checked    []string                   `json:"checked"`
 	Counts     map[audit.MismatchKind]int `json:"counts"`
-	Chain      string                     `json:"chain"` // "" where there is none
+	Chain      string                     `json:"chain"`   // that the lines end in; "" where there are none
+	Chained    int                        `json:"chained"` // lines that have a value of it
 	Mismatches []mismatchView             `json:"mismatches"`
 }
 
@@ -289,7 +310,7 @@ type mismatchView struct {
 }
 
 func verifyJSON(out io.Writer, v verified) error {
-	view := verifyView{Records: v.Records, Changes: v.Changes, OK: v.OK(), Checked: v.checked(), Counts: v.Counts, Chain: v.Chain, Mismatches: []mismatchView{}}
+	view := verifyView{Records: v.Records, Changes: v.Changes, OK: v.OK(), Checked: v.checked(), Counts: v.Counts, Chain: v.Chain, Chained: v.Chained, Mismatches: []mismatchView{}}
 	if view.Counts == nil {
 		view.Counts = map[audit.MismatchKind]int{}
 	}

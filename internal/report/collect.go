@@ -9,8 +9,8 @@ import (
 // MostEntries bounds the entries of a list.
 const MostEntries = 1000
 
-// mostOpen bounds the acts that are waited for at once: past it the oldest has
-// no end.
+// mostOpen bounds the acts that are waited for at once: past it the oldest is no
+// longer.
 const mostOpen = 1 << 13
 
 // Collector sums up records. Its zero value is not ready; see [NewCollector].
@@ -92,8 +92,8 @@ func (c *Collector) follow(act uint64, e Ending, r *audit.Record) {
 // await waits for the end of an act.
 func (c *Collector) await(act uint64, e Ending, r *audit.Record) {
 	if len(c.open.begun) == mostOpen {
-		oldest, _ := c.open.oldest()
-		c.conclude(oldest.Ending, &oldest.Record)
+		c.open.oldest()
+		c.report.Untraced++
 	}
 	c.open.begin(act, e, r)
 }

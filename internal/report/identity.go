@@ -24,8 +24,11 @@ func (i *identities) of(r *audit.Record) (act, record uint64) {
 	i.texts(undoMark[isUndo(r)])
 	act = maphash.Bytes(i.seed, i.room)
 	i.texts(r.Phase, r.Verdict, r.Outcome, r.Cause)
-	if r.Phase == audit.PhaseNotice {
+	switch {
+	case r.Phase == audit.PhaseNotice:
 		i.texts(r.Reason) // which names the channel
+	case r.Outcome == audit.OutcomeFailed:
+		i.texts(r.Error)
 	}
 	return act, maphash.Bytes(i.seed, i.room)
 }

@@ -13,7 +13,7 @@ func WriteJSON(out io.Writer, r *Report) error {
 	encoder := json.NewEncoder(out)
 	encoder.SetEscapeHTML(false)
 	return encoder.Encode(reportJSON{
-		Source: r.Source, From: bound(r.From), To: bound(r.To), First: bound(r.First), Last: bound(r.Last), Records: r.Records, Repeated: r.Repeated, Unreadable: r.Unreadable,
+		Source: r.Source, From: bound(r.From), To: bound(r.To), First: bound(r.First), Last: bound(r.Last), Records: r.Records, Repeated: r.Repeated, Unreadable: r.Unreadable, Untraced: r.Untraced,
 		Counts: r.Counts.all(), Step: int64(r.Timeline.Step / time.Second), Timeline: r.Timeline.json(), Rules: r.rulesJSON(), OtherRules: r.OtherRules.some(),
 		Grants: r.Grants.json(), NotGranted: r.NotGranted.json(), Undos: r.Undos.json(), Budget: r.Budget.json(), Untold: r.Untold.json(),
 	})
@@ -28,6 +28,7 @@ type reportJSON struct {
 	Records    int            `json:"records"`
 	Repeated   int            `json:"repeated"`
 	Unreadable int            `json:"unreadable"`
+	Untraced   int            `json:"untraced"` // acts that were begun while too many others were: of these only the end counts
 	Counts     map[string]int `json:"counts"`
 	Step       int64          `json:"step_seconds"`
 	Timeline   []periodJSON   `json:"timeline"` // of which something is known

@@ -50,16 +50,17 @@ func TestRows(t *testing.T) {
 	long := record()
 	long.Phase, long.Outcome, long.Verdict, long.Kind, long.SourceProject, long.Rule = audit.PhaseDecision, "", "alert", "binary-authorization",
 		"a-project-with-a-long-name", "a-rule-with-a-long-name"
+	long.Event = "an-event-with-a-long-name"
 	long.Principal, long.Resource = "serviceAccount:a-builder-of-images@app-one.iam.gserviceaccount.com",
 		"projects/a-project-with-a-long-name/locations/us/repositories/apps"
 	person := record()
 	person.Phase, person.Outcome, person.Verdict, person.Principal, person.Resource = audit.PhaseIntent, "", "alert", "user:ann@example.com", "projects/p"
 	const want = "" +
-		"TIME (UTC)          RECORD       VERDICT KIND              PROJECT      PRINCIPAL            RESOURCE         RULE\n" +
-		"2026-03-04 05:06:07 applied      grant   run-image         app-one      service-111111111111 shared/apps      apps\n" +
-		"2026-03-04 05:06:07 undone       grant   run-image         app-one      web@app-one          shared/db        apps\n" +
-		"2026-03-04 05:06:07 decision     alert   binary-authoriza… a-project-w… a-builder-o…@app-one a-project-…/apps a-rule-wi…\n" +
-		"2026-03-04 05:06:07 intent       alert   run-image         app-one      ann@example.com      p                apps\n"
+		"TIME (UTC)          RECORD       VERDICT KIND              PROJECT      PRINCIPAL            RESOURCE         RULE       EVENT\n" +
+		"2026-03-04 05:06:07 applied      grant   run-image         app-one      service-111111111111 shared/apps      apps       abc123\n" +
+		"2026-03-04 05:06:07 undone       grant   run-image         app-one      web@app-one          shared/db        apps       abc123\n" +
+		"2026-03-04 05:06:07 decision     alert   binary-authoriza… a-project-w… a-builder-o…@app-one a-project-…/apps a-rule-wi… an-event-with-a-long-name\n" +
+		"2026-03-04 05:06:07 intent       alert   run-image         app-one      ann@example.com      p                apps       abc123\n"
 	l := NewLayout(0)
 	got := []byte(l.Header())
 	for _, r := range []audit.Record{record(), undo, long, person} {
@@ -94,8 +95,9 @@ func TestOddRows(t *testing.T) {
 		l := NewLayout(columns)
 		for _, r := range odd() {
 			row := strings.TrimSuffix(string(l.Append(nil, &r)), "\n")
-			if n := utf8.RuneCountInString(row); n > max(columns, Columns) {
-				t.Errorf("%q: %d characters, want at most %d", row, n, max(columns, Columns))
+			most := max(columns, Columns) + longestEvent - least[event]
+			if n := utf8.RuneCountInString(row); n > most {
+				t.Errorf("%q: %d characters, want at most %d", row, n, most)
 			}
 			if strings.ContainsFunc(row, func(r rune) bool { return !unicode.IsPrint(r) }) {
 				t.Errorf("%q: want a line that can be seen", row)

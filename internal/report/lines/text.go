@@ -9,27 +9,32 @@ import (
 	"github.com/pullfix/pullfix/audit"
 )
 
-// Columns is the width of a line where nobody knows a wider one.
-const Columns = 120
+// Columns is the width of a line where nobody knows a wider one. Only the event
+// reaches over it, where it is long: it is what a story is asked for by.
+const Columns = 137
 
 // Layout writes records as the rows of a table.
-type Layout struct{ widths [8]int }
+type Layout struct{ widths [9]int }
 
-var titles = [...]string{"TIME (UTC)", "RECORD", "VERDICT", "KIND", "PROJECT", "PRINCIPAL", "RESOURCE", "RULE"}
+var titles = [...]string{"TIME (UTC)", "RECORD", "VERDICT", "KIND", "PROJECT", "PRINCIPAL", "RESOURCE", "RULE", "EVENT"}
 
 // least are the widths that fill Columns. What a wider line has more goes to
 // the names.
-var least = [...]int{19, 12, 7, 17, 12, 20, 16, 10}
+var least = [...]int{19, 12, 7, 17, 12, 20, 16, 10, 16}
 
-const firstName = 4
+const (
+	firstName, event = 4, 8
+	longestEvent     = 64
+)
 
 // NewLayout fits lines into so many columns, and Columns at least.
 func NewLayout(columns int) *Layout {
 	l := &Layout{widths: least}
 	more := max(0, columns-Columns)
-	for i := firstName; i < len(least); i++ {
-		l.widths[i] += more / (len(least) - firstName)
+	for i := firstName; i < event; i++ {
+		l.widths[i] += more / (event - firstName)
 	}
+	l.widths[event] = longestEvent
 	return l
 }
 
@@ -54,6 +59,7 @@ func (l *Layout) Append(b []byte, r *audit.Record) []byte {
 	project, resource := shortResource(r.Resource)
 	b = l.cell(b, 6, project, resource)
 	b = l.cell(b, 7, r.Rule, "")
+	b = l.cell(b, event, r.Event, "")
 	return append(bytes.TrimRight(b, " "), '\n')
 }
 

@@ -59,6 +59,11 @@ func eventful() *report.Report {
 			Reason: "the budget of 20 grants an hour is used up", PolicyDigest: r.PolicyDigest,
 		}
 	})
+	for event, cause := range map[string]string{"paused": "paused", "re-armed": "rearmed"} {
+		add(event, time.Duration(200+len(cause))*time.Hour, func(r *audit.Record) {
+			*r = audit.Record{Phase: audit.PhaseDecision, Event: event, At: r.At, Verdict: "alert", Cause: cause, Reason: "by a person: ticket 8"}
+		})
+	}
 	add("alert", 300*time.Hour, func(r *audit.Record) { r.Phase, r.Verdict, r.Outcome, r.Rule = audit.PhaseDecision, "alert", "", "" })
 	add("alert", 300*time.Hour, func(r *audit.Record) {
 		r.Phase, r.Verdict, r.Outcome, r.Reason = audit.PhaseNotice, "alert", audit.OutcomeRefused, `channel "night" was not told`
