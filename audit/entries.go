@@ -47,8 +47,10 @@ const pageTime = 10 * time.Minute
 
 // entries yields the entries of a project, or of a view of a log bucket, that
 // match a filter, ordered by time.
-// It asks for them by the client below logadmin, which does not let a page that
-// the quota refused be asked for again.
+// It asks for them by the client below logadmin. That one ends at the first entry
+// that it cannot convert, such as one with an odd URL, so that whoever may write
+// to the log could hide the record; and it does not let a page that the quota
+// refused be asked for again.
 func entries(ctx context.Context, resource, filter string, p patience, opts ...option.ClientOption) iter.Seq2[*loggingpb.LogEntry, error] {
 	return func(yield func(*loggingpb.LogEntry, error) bool) {
 		// To read is enough; the client would ask for everything.

@@ -9,9 +9,14 @@ import (
 	"testing"
 	"time"
 
+	logs "cloud.google.com/go/logging/apiv2"
 	"cloud.google.com/go/logging/apiv2/loggingpb"
+	"cloud.google.com/go/logging/logadmin"
 	"github.com/google/go-cmp/cmp"
 	"github.com/googleapis/gax-go/v2"
+	mrpb "google.golang.org/genproto/googleapis/api/monitoredres"
+	logtype "google.golang.org/genproto/googleapis/logging/type"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/pullfix/pullfix/emulator/emulatortest"
 )
@@ -145,6 +150,73 @@ func TestReadCloudGoesOnAfterABadEntry(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("-want +got\n%s", diff)
+	}
+}
+
+// TestReadCloudEndsTriesWithWhatEndedThem lists the results of one act in an order
+// that makes sense: their time is the same.
+func TestReadCloudEndsTriesWithWhatEndedThem(t *testing.T) {
+	_, address := emulatortest.Start(t, twoProjects)
+	ops := openCloud(t, address, "ops")
+	failed, undo := record(), record()
+	failed.Outcome, failed.Error = OutcomeFailed, "code Unavailable"
+	undo.Outcome = OutcomeUndone
+	for n, r := range []Record{undo, record(), failed} { // the entries of a time come by their ids
+		r.Event = fmt.Sprint("e", n)
+		writeCloud(t, ops, r)
+	}
+	var got []string
+	for _, r := range all(t, ReadCloud(t.Context(), Log{Project: "ops"}, Query{}, emulatortest.Options(address)...)) {
+		got = append(got, r.Outcome)
+	}
+	if diff := cmp.Diff([]string{"failed", "applied", "undone"}, got); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
+	}
+}
+
+// TestNobodyHidesTheRecord writes an entry among the records that the client
+// library cannot convert, as everybody can who may write to the log: a reader
+// that goes by the library's own iterator ends there.
+func TestNobodyHidesTheRecord(t *testing.T) {
+	_, address := emulatortest.Start(t, twoProjects)
+	ops := openCloud(t, address, "ops")
+	client, err := logs.NewClient(t.Context(), emulatortest.Options(address)...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = client.Close() }()
+	_, err = client.WriteLogEntries(t.Context(), &loggingpb.WriteLogEntriesRequest{
+		LogName: "projects/ops/logs/" + LogID, Resource: &mrpb.MonitoredResource{Type: "global"},
+		Entries: []*loggingpb.LogEntry{{
+			InsertId: "odd", Timestamp: timestamppb.New(record().At.Add(-time.Hour)),
+			Payload:     &loggingpb.LogEntry_TextPayload{TextPayload: "x"},
+			HttpRequest: &logtype.HttpRequest{RequestUrl: "%zz"},
+		}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	writeCloud(t, ops, record())
+
+	iterator, err := logadmin.NewClient(t.Context(), "ops", emulatortest.Options(address)...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = iterator.Close() }()
+	filter := logadmin.Filter(filterOf("ops", Query{}))
+	if entry, err := iterator.Entries(t.Context(), filter).Next(); err == nil {
+		t.Errorf("the iterator of logadmin returned %v: there is no reason any more to do without", entry)
+	}
+	records, refused := 0, 0
+	for _, err := range ReadCloud(t.Context(), Log{Project: "ops"}, Query{}, emulatortest.Options(address)...) {
+		if err == nil {
+			records++
+		} else {
+			refused++
+		}
+	}
+	if records != 1 || refused != 1 {
+		t.Errorf("read %d records and %d other entries, want 1 of each", records, refused)
 	}
 }
 

@@ -161,8 +161,14 @@ func TestQueryThatIsRefused(t *testing.T) {
 func TestQueryWantsWholeNames(t *testing.T) {
 	r := record()
 	for _, q := range []Query{
-		{Principal: "service-1111"}, {Principal: "service-111111111111@"}, {Principal: "serviceAccount:service-111111111111"},
-		{Principal: "serviceAccount"}, {Principal: "serverless-robot-prod.iam.gserviceaccount.com"}, {Repository: "app"}, {Project: "app"}, {Event: "abc"},
+		{Principal: "service-1111"},
+		{Principal: "service-111111111111@"},
+		{Principal: "serviceAccount:service-111111111111"},
+		{Principal: "serviceAccount"},
+		{Principal: "serverless-robot-prod.iam.gserviceaccount.com"},
+		{Repository: "app"},
+		{Project: "app"},
+		{Event: "abc"},
 	} {
 		if q.Matches(&r) {
 			t.Errorf("%+v wants a record of %q on %q", q, r.Principal, r.Resource)
