@@ -55,8 +55,8 @@ var wantSteps = []step{
 	{[]string{"undone", "granted"}, ",,ascending,,", ""},
 	{[]string{"undone", "granted"}, ",,descending,,", ""},
 	{[]string{"granted", "undone"}, "ascending,,,,", ""},
-	{[]string{"granted", "undone"}, "ascending,,,,", "2 of 7 rows"},
-	{[]string{}, "ascending,,,,", "0 of 7 rows"},
+	{[]string{"granted", "undone"}, "ascending,,,,", "2 of 9 rows"},
+	{[]string{}, "ascending,,,,", "0 of 9 rows"},
 	{[]string{"granted", "undone"}, "ascending,,,,", ""},
 	{[]string{"BUTTON"}, "", ""},
 }
