@@ -52,7 +52,7 @@ documents() {
         ;;
       delete) remove "${kind%s} $title" "${group[@]}" delete "$name" --project="$project" ;;
       keep) say "${kind%s} $title" 'is as it should be' ;;
-      lack) left "alert $title: it needs --deployer, the account whose changes raise no alarm" ;;
+      lack) left "the alert \"$title\" is not set up: give --deployer, the account whose changes raise no alarm" ;;
     esac
   done <<<"$steps"
 }

@@ -8,7 +8,7 @@ import (
 
 const (
 	channel = "projects/ops/notificationChannels/"
-	planned = "alert pullfix: somebody changed the deployment: it needs --deployer"
+	planned = `the alert "pullfix: somebody changed the deployment" is not set up: give --deployer`
 )
 
 // channelsOf are the channels of each alert policy of pullfix's.
