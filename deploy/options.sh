@@ -10,7 +10,7 @@ sources=() named=() former=() channels=() otel=()
 slack='' checked='' writers='' roles_done='' to_do=''
 
 options() {
-  local flag value
+  local flag value given=' '
   [[ $# != 0 ]] || set -- --help
   while [[ $# != 0 ]]; do
     flag=${1%%=*}
@@ -43,6 +43,8 @@ options() {
       --notification-channel) add channels "$value" ;;
       --otel) add otel "$value" ;;
       *)
+        [[ $given != *" $flag "* ]] || die "$flag: it is there twice"
+        given+="$flag "
         flag=${flag#--}
         printf -v "${flag//-/_}" '%s' "$value"
         ;;
@@ -67,6 +69,14 @@ want() {
   [[ $2 != *$'\n'* && $2 =~ ^($3)$ ]] || die "$1: $(quoted "$2"): want $4"
 }
 
+# each_once FLAG VALUE… wants no value twice.
+each_once() {
+  local flag=$1 twice
+  shift
+  twice=$(printf '%s\n' "$@" | sort | uniq -d | sed -n 1p)
+  [[ -z $twice ]] || die "$flag: $(quoted "$twice"): it is there twice"
+}
+
 # The forms of what names something.
 a_domain='[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)+'
 a_short_id='[a-z]([a-z0-9-]{0,28}[a-z0-9])?'
@@ -88,15 +98,18 @@ check_options() {
     want --source "$value" "$a_place" '"projects/ID", "folders/NUMBER" or "organizations/NUMBER"'
     [[ $value == projects/* || -n $organization ]] || die "--source: $(quoted "$value"): want --organization NUMBER too: a role that can be bound there is of an organisation"
   done
+  each_once --source ${sources[@]+"${sources[@]}"}
   for value in ${former[@]+"${former[@]}"}; do
     want --formerly "$value" "$a_place" '"projects/ID", "folders/NUMBER" or "organizations/NUMBER"'
     [[ " ${sources[*]-} " != *" $value "* || -n $destroy ]] || die "--formerly: $(quoted "$value"): it is a --source"
     [[ $value == projects/* || -n $organization ]] || die "--formerly: $(quoted "$value"): want --organization NUMBER too"
   done
+  each_once --formerly ${former[@]+"${former[@]}"}
   for value in ${named[@]+"${named[@]}"}; do
     want --resource "$value" "projects/($a_project|[1-9][0-9]{0,18})/(secrets/$an_id|locations/$a_location/(repositories|services|jobs|workerPools)/$an_id)" \
       'the full name of a repository, secret, service or job, as "projects/P/locations/L/repositories/R"'
   done
+  each_once --resource ${named[@]+"${named[@]}"}
   [[ -z $retention_days ]] || number --retention-days "$retention_days" 3650
   number --max-instances "$max_instances" 100
   number --concurrency "$concurrency" 80
@@ -105,6 +118,7 @@ check_options() {
     want --notification-channel "$value" "projects/($a_project|[1-9][0-9]{0,18})/notificationChannels/$an_id" \
       'its name, as "projects/ops/notificationChannels/123" (gcloud beta monitoring channels list)'
   done
+  each_once --notification-channel ${channels[@]+"${channels[@]}"}
   check_otel
   [[ -z $deployer ]] || want --deployer "$deployer" "$an_address" 'the address of an account, as "deployer@ops.iam.gserviceaccount.com"'
   [[ -z $plan || -z $destroy ]] || die '--plan: it shows what a first run does: want it without --destroy'
@@ -131,15 +145,14 @@ readable() {
 # plan, and no value that could end its variable: gcloud is told with | between them,
 # and shows them with ; there.
 check_otel() {
-  local value seen=' '
+  local value
   for value in ${otel[@]+"${otel[@]}"}; do
     [[ $value == *=* ]] || die '--otel: want NAME=VALUE, as "OTEL_EXPORTER_OTLP_ENDPOINT=http://10.0.0.9:4318"'
     [[ ${value%%=*} != *HEADERS ]] || die "--otel: $(quoted "${value%%=*}"): it can hold a secret: want a collector that needs none"
     [[ $value =~ ^OTEL_[A-Z0-9_]+=[A-Za-z0-9._:/,=%+-]+$ ]] ||
       die "--otel: $(quoted "${value%%=*}"): want a variable of OpenTelemetry, without a user or a password, as \"OTEL_EXPORTER_OTLP_ENDPOINT=http://10.0.0.9:4318\""
-    [[ $seen != *" ${value%%=*} "* ]] || die "--otel: ${value%%=*}: it is there twice"
-    seen+="${value%%=*} "
   done
+  each_once --otel ${otel[@]+"${otel[@]%%=*}"}
 }
 
 # check_channels says nothing of what is in the files: it is secret.

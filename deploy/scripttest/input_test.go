@@ -86,6 +86,13 @@ func TestRefusesBadInput(t *testing.T) {
 		{fine + " --otel=OTEL_EXPORTER_OTLP_HEADERS=key=sEcReT", "--otel: OTEL_EXPORTER_OTLP_HEADERS: it can hold a secret"},
 		{fine + " --otel=OTEL_EXPORTER_OTLP_TRACES_HEADERS=key=sEcReT", "it can hold a secret"},
 		{fine + " --otel=OTEL_SDK_DISABLED=true --otel=OTEL_SDK_DISABLED=false", "--otel: OTEL_SDK_DISABLED: it is there twice"},
+		{fine + " --project=other", "--project: it is there twice"},
+		{fine + " --rules=rules.yaml --rules rules.yaml", "--rules: it is there twice"},
+		{fine + " --source projects/app-one", "--source: projects/app-one: it is there twice"},
+		{fine + " --source=projects/vault --resource=projects/vault/secrets/root --source=projects/vault", "--source: projects/vault: it is there twice"},
+		{fine + " --resource=projects/vault/secrets/root --resource=projects/vault/secrets/root", "--resource: projects/vault/secrets/root: it is there twice"},
+		{fine + " --formerly=projects/app-two --formerly=projects/app-two", "--formerly: projects/app-two: it is there twice"},
+		{fine + " --notification-channel=projects/ops/notificationChannels/1 --notification-channel=projects/ops/notificationChannels/1", "it is there twice"},
 		{fine + " --plan --destroy", "--plan: it shows what a first run does"},
 		{fine + " --plan=yes", "--plan: it takes no value"},
 		{fine + " --dry-run", "--dry-run: no such flag"},
@@ -131,6 +138,7 @@ func TestHostileInput(t *testing.T) {
 			if slices.Contains([]string{"--smtp", "--smtp-password-file", "--email-from", "--email-to"}, flag) {
 				args = append(args, "--smtp=smtp://u@mail.example.com", "--email-from=a@example.com", "--email-to=a@example.com")
 			}
+			args = slices.DeleteFunc(args, func(arg string) bool { return strings.HasPrefix(arg, flag+"=") })
 			s.refused(s.run(append(args, flag, text)...), flag+" "+text, flag+": ")
 		}
 	}
