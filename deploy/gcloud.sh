@@ -102,6 +102,17 @@ explain() {
   exit 1
 }
 
+# reason prints gcloud's last error as one line that is not too long, from where
+# gcloud itself begins: what some commands say before it tells nobody why.
+reason() {
+  local text
+  text=$(sed -n '/^ERROR: (gcloud/,$p' <<<"$error")
+  text=$(tr -s '[:space:]' ' ' <<<"${text:-$error}")
+  text=${text% }
+  [[ ${#text} -le 400 ]] || text=${text:0:397}...
+  printf '%s' "$text"
+}
+
 # tried CMD… runs a command, again for about two minutes while that may help.
 # Its output is in $answer.
 tried() {
@@ -114,7 +125,7 @@ tried() {
     if [[ $wait == 0 ]] || ! passing; then
       return 1
     fi
-    printf '  waiting %s s: %s\n' "$wait" "${error%%$'\n'*}" >&2
+    printf '  waiting %s s: %s\n' "$wait" "$(reason)" >&2
     sleep "$wait"
   done
 }

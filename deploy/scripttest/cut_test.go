@@ -121,6 +121,9 @@ func TestGoogleStumbles(t *testing.T) {
 	if waits := strings.Count(r.err, "  waiting "); r.status != 1 || waits < 5 || waits > 9 || !strings.Contains(r.err, "create the sink pullfix-record of projects/ops: gcloud says") {
 		t.Errorf("Google Cloud is away: exit status %d after %d waits, want 1 after 5 and those for fresh accounts\n%s", r.status, waits, r.err)
 	}
+	if want := "  waiting 5 s: ERROR: (gcloud.projects.add-iam-policy-binding) INVALID_ARGUMENT: Service account pullfix-build@"; !strings.Contains(r.err, want) {
+		t.Errorf("waiting for a fresh account it does not say %q:\n%s", want, r.err)
+	}
 	s.must(args...)
 	want := s.world().String()
 	s.with("FAKE_BLIND=iam service-accounts list").must(args...)

@@ -1,6 +1,7 @@
 package scripttest
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"os"
@@ -262,16 +263,19 @@ func (c *call) addBinding(name string) error {
 	if err := c.need(name); err != nil {
 		return err
 	}
-	if err := c.seen(member); err != nil {
-		return err
-	}
-	if err := c.grantable(role, name); err != nil {
-		return err
+	if err := cmp.Or(c.seen(member), c.grantable(role, name)); err != nil {
+		return notModified(err)
 	}
 	if binding := role + " " + member; !slices.Contains(c.Policies[name], binding) {
 		c.Policies[name] = append(c.Policies[name], binding)
 	}
 	return nil
+}
+
+// notModified is what gcloud says before the reason where a policy is refused.
+func notModified(err error) error {
+	return fmt.Errorf("ERROR: Policy modification failed. For a binding with condition, run \"gcloud alpha iam policies lint-condition\" "+
+		"to identify issues in condition.\n%w", err)
 }
 
 func (c *call) removeBinding(name string) error {
