@@ -151,14 +151,17 @@ topics() {
 }
 
 # see_sink NAME WHERE reports whether a sink is there, and sets $leads to where it
-# leads, $writer to who writes, and $sink_is to the rest of it.
+# leads, $writer to who writes, $excludes to its exclusions, and $sink_is to the
+# rest of it.
 see_sink() {
-  leads='' writer='' sink_is=''
+  leads='' writer='' excludes='' sink_is=''
   found "the sink $1 of $2" gcloud logging sinks describe "$1" "$(parent_flag "$2")" \
-    --format='value(destination,writerIdentity,disabled,interceptChildren,includeChildren,filter)' || return 1
+    --format='value(destination,writerIdentity,exclusions.name,disabled,interceptChildren,includeChildren,filter)' || return 1
   leads=${answer%%$'\t'*}
   sink_is=${answer#*$'\t'}
   writer=${sink_is%%$'\t'*}
+  sink_is=${sink_is#*$'\t'}
+  excludes=${sink_is%%$'\t'*}
   sink_is=${sink_is#*$'\t'}
 }
 
@@ -179,21 +182,25 @@ own_sinks() {
 
 # sink NAME DESTINATION FILTER WHERE sets up a sink that was just looked at.
 sink() {
-  local name=$1 destination=$2 filter=$3 where=$4 flag children=() on=''
+  local name=$1 destination=$2 filter=$3 where=$4 flag more=() on=''
   flag=$(parent_flag "$where")
   if [[ $where != projects/* ]]; then
-    children=(--include-children) on=True
+    more=(--include-children) on=True
   fi
   if [[ -z $leads ]]; then
     change "create the sink $name of $where" gcloud logging sinks create "$name" "$destination" \
-      --log-filter="$filter" "$flag" ${children[@]+"${children[@]}"}
+      --log-filter="$filter" "$flag" ${more[@]+"${more[@]}"}
     say "sink $name of $where" 'created'
-  elif [[ $leads == "$destination" && $(plain "$sink_is") == "$(plain $'\t\t'"$on"$'\t'"$filter")" ]]; then
+  elif [[ $leads == "$destination" && -z $excludes && $(plain "$sink_is") == "$(plain $'\t\t'"$on"$'\t'"$filter")" ]]; then
     say "sink $name of $where" 'is as it should be'
   else
-    [[ -z $on ]] || children+=(--no-intercept-children)
+    [[ -z $on ]] || more+=(--no-intercept-children)
+    if [[ -n $excludes ]]; then
+      more+=(--clear-exclusions)
+      say "sink $name of $where" "somebody added exclusions, which are taken away: $excludes"
+    fi
     change "update the sink $name of $where" gcloud logging sinks update "$name" "$destination" \
-      --log-filter="$filter" --no-disabled "$flag" ${children[@]+"${children[@]}"}
+      --log-filter="$filter" --no-disabled "$flag" ${more[@]+"${more[@]}"}
     say "sink $name of $where" 'updated'
   fi
 }

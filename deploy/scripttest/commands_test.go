@@ -240,7 +240,13 @@ func createSink(c *call) error {
 	return c.create(sink(c), t)
 }
 
-func updateSink(c *call) error { return c.set(sink(c), sinkFields(c)) }
+func updateSink(c *call) error {
+	t := sinkFields(c)
+	if _, clears := c.flags["clear-exclusions"]; clears {
+		t["exclusions.name"] = ""
+	}
+	return c.set(sink(c), t)
+}
 
 func createDatabase(c *call) error {
 	return c.create(database(c), thing{"type": "FIRESTORE_NATIVE", "locationId": c.flags["location"]})

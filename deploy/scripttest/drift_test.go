@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/pullfix/pullfix/internal/further"
 )
 
@@ -80,4 +82,23 @@ func TestSubscriptionElsewhere(t *testing.T) {
 	if changes := s.fails("gcloud pubsub subscriptions delete pullfix-dead-letters --project=ops", small...); len(changes) > 0 {
 		t.Errorf("it changes %q", changes)
 	}
+}
+
+// TestExclusionsAdded wants what somebody keeps from a sink to come again.
+func TestExclusionsAdded(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.file("rules.yaml", "")
+	s.must(small...)
+	want := s.world().String()
+	const events, record = "projects/app-one/sinks/pullfix", "projects/ops/sinks/pullfix-record"
+	s.edit(map[string]thing{events: {"exclusions.name": "noise;web"}, record: {"exclusions.name": "quiet"}})
+	r := s.says("sink pullfix of projects/app-one: somebody added exclusions, which are taken away: noise;web\n", small...)
+	if also := "sink pullfix-record of projects/ops: somebody added exclusions, which are taken away: quiet\n"; !strings.Contains(r.out, also) {
+		t.Errorf("it does not say %q:\n%s", also, r.out)
+	}
+	if diff := cmp.Diff(want, s.world().String()); diff != "" {
+		t.Errorf("not as it was deployed (-want +got):\n%s", diff)
+	}
+	s.idle(small...)
 }
