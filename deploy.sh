@@ -87,7 +87,7 @@ END
 
 options "$@"
 work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
+trap ended EXIT
 tools
 policy_file
 

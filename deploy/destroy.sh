@@ -43,6 +43,7 @@ destroy() {
   for place in $(own_projects); do
     roles_gone "$place"
   done
+  harmless=1
   gone secrets pullfix-slack secrets
   gone secrets pullfix-smtp-password secrets
   step 'What stays'
@@ -85,7 +86,8 @@ gone() {
   fi
 }
 
-# sink_gone PLACE removes pullfix's sink there, and what may come through it.
+# sink_gone PLACE removes pullfix's sink there, and what may come through it, unless
+# its topic goes as well.
 sink_gone() {
   local what="the sink pullfix of $1"
   if strangers_sink "$1"; then
@@ -95,7 +97,7 @@ sink_gone() {
     say "$what" 'is not there'
     return
   fi
-  [[ -z $writer || " $writers " == *" $writer "* ]] || unbind "$events" roles/pubsub.publisher "$writer"
+  [[ -n $destroy || -z $writer || " $writers " == *" $writer "* ]] || unbind "$events" roles/pubsub.publisher "$writer"
   remove "$what" gcloud logging sinks delete pullfix "$(parent_flag "$1")"
 }
 

@@ -10,6 +10,9 @@ unused='' # set where a service that is not enabled is as good as one with nothi
 disabled='SERVICE_DISABLED|has not been used in project|not enabled on project'
 mark=$'\001' # stands for the $ of a shell variable that only a run knows
 
+untaken=''  # the rights that could not be taken away
+harmless='' # set where nobody is left who could use them
+
 # fail says what went wrong in a run; die what is wrong with the input.
 fail() {
   printf 'deploy.sh: %s\n' "$*" >&2
@@ -195,11 +198,14 @@ change() {
 
 # remove WHAT CMD… removes something that may be gone meanwhile.
 remove() {
+  removed "$@" || explain "remove $1"
+}
+
+# removed is remove where the run goes on without.
+removed() {
   local what=$1
   shift
-  if ! tried "$@" && ! absent; then
-    explain "remove $what"
-  fi
+  tried "$@" || absent || return 1
   changes=$((changes + 1))
   say "$what" 'removed'
 }
@@ -225,15 +231,16 @@ policy() {
 }
 
 # holds NAME ROLE MEMBER reports whether a member has a role on a resource,
-# without a condition. 2 is that there is no such resource. A policy is read once
-# in a run, and then known with what the run changes of it.
+# without a condition. 2 is that there is no such resource, 3 that its policy cannot
+# be read. A policy is read once in a run, and then known with what the run changes
+# of it.
 holds() {
   local file=$work/policy,${1//\//,}
   [[ -z $plan ]] || return 1
   if [[ ! -f $file ]]; then
     policy "$1" get-iam-policy
-    found "the policy of $1" "${command[@]}" --flatten='bindings[].members' \
-      --format='value(bindings.condition.expression,bindings.role,bindings.members)' || return 2
+    tried "${command[@]}" --flatten='bindings[].members' \
+      --format='value(bindings.condition.expression,bindings.role,bindings.members)' || { absent && return 2; } || return 3
     printf '%s\n' "$answer" >"$file"
   fi
   grep -qxF -- $'\t'"$2"$'\t'"$3" "$file"
@@ -252,7 +259,8 @@ bind() {
       [[ -n $plan ]] || printf '\t%s\t%s\n' "$2" "$3" >>"$work/policy,${1//\//,}"
       say "$1" "${3#*:} now has $2"
       ;;
-    *) return 1 ;;
+    2) return 1 ;;
+    *) explain "look at the policy of $1" ;;
   esac
 }
 
@@ -261,14 +269,16 @@ must_bind() {
   bind "$@" || fail "$1: it does not exist, or gcloud's account may not see it"
 }
 
-# unbind NAME ROLE MEMBER takes a role away where the member has it.
+# unbind NAME ROLE MEMBER takes a role away where the member has it. Where that
+# fails, others can be taken away all the same.
 unbind() {
   local state=0 rest
   holds "$@" || state=$?
   [[ -z $destroy || -n $organization ]] || of_an_organisation "$1"
+  [[ $state != 3 ]] || remains "$1: $2 of ${3#*:}, if it has that: the policy cannot be read"
   [[ $state == 0 ]] || return 0
   policy "$1" remove-iam-policy-binding
-  remove "$1: $2 of ${3#*:}" "${command[@]}" --member="$3" --role="$2"
+  removed "$1: $2 of ${3#*:}" "${command[@]}" --member="$3" --role="$2" || { remains "$1: $2 of ${3#*:}" && return; }
   rest=$(grep -vxF -- $'\t'"$2"$'\t'"$3" "$work/policy,${1//\//,}" || true)
   printf '%s\n' "$rest" >"$work/policy,${1//\//,}"
 }
@@ -283,3 +293,23 @@ of_an_organisation() {
       left "$1: pullfix has $other there: only --destroy with --organization takes that away, or you"
   done <<<"$(awk -F '\t' -v self="$self" '$2 ~ /^organizations\/.*\/roles\/pullfix/ && $3 == self { print $2 }' "$file")"
 }
+
+# remains RIGHT notes what could not be taken away, and why.
+remains() {
+  say "$1" 'it is not taken away: see the end'
+  untaken+="- $1"$'\n'"  $(reason)"$'\n'
+}
+
+# ended names what could not be taken away, also where something else ended the run.
+ended() {
+  rm -rf "$work"
+  [[ -n $untaken ]] || return 0
+  printf 'deploy.sh: these rights could not be taken away:\n%s' "$untaken"
+  if [[ -n $harmless ]]; then
+    printf 'The accounts and roles are deleted, so that these give nothing any more. To be rid of them, take each away\n'
+  else
+    printf 'They count until they are taken away. If the same command fails again, take each away\n'
+  fi
+  printf 'on the page of that resource in the console, or with a tool of yours that writes version 3 of a policy:\n'
+  printf 'where any binding has a condition, Google wants that, and gcloud does not do it for every resource.\n'
+} >&2

@@ -37,6 +37,12 @@ repositories:
   - name: projects/shared-images/locations/us-central1/repositories/apps
     policy: {bindings: [{role: roles/artifactregistry.reader, members: ["group:dev@example.com"]}]}
   - name: projects/shared-images/locations/us-central1/repositories/other
+  - name: projects/shared-images/locations/us-central1/repositories/apps-lent
+    policy:
+      bindings:
+        - role: roles/artifactregistry.writer
+          members: ["user:temp@example.com"]
+          condition: {title: until then, expression: "request.time < timestamp('2030-01-01T00:00:00Z')"}
 services:
   - {name: projects/app-one/locations/us-central1/services/web}
 missingMembers:
@@ -68,6 +74,7 @@ const (
 	webhook = "https://hooks.example.com/a-secret"
 	roles   = "organizations/333/roles/"
 	in      = "projects/ops/locations/us-central1/"
+	lent    = "projects/shared-images/locations/us-central1/repositories/apps-lent"
 )
 
 // script is deploy.sh against a local Google Cloud, called with the real gcloud.
@@ -87,16 +94,55 @@ func newScript(t *testing.T) *script {
 	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", filepath.Join(s.dir, "pullfix"), "../cmd/pullfix").CombinedOutput(); err != nil {
 		t.Fatalf("go build: %v\n%s", err, out)
 	}
-	for name, text := range map[string]string{"rules.yaml": realRules, "webhook": webhook} {
-		if err := os.WriteFile(filepath.Join(s.dir, name), []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
+	s.file(t, "rules.yaml", realRules)
+	s.file(t, "webhook", webhook)
 	return s
+}
+
+func (s *script) file(t *testing.T, name, text string) {
+	t.Helper()
+	if err := os.WriteFile(filepath.Join(s.dir, name), []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// exclude keeps entries from the sink, as somebody may who has gcloud.
+func (s *script) exclude(t *testing.T) {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), "gcloud", "logging", "sinks", "update", deploy.Sink, "--organization=333", "--add-exclusion=name=noise,filter=severity=ERROR")
+	cmd.Env = s.env
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%q: %v\n%s", cmd.Args, err, out)
+	}
+	if s.Made()["organizations/333/sinks/"+deploy.Sink]["exclusions"] == nil {
+		t.Fatal("the sink excludes nothing")
+	}
 }
 
 // run runs deploy.sh, which must succeed.
 func (s *script) run(t *testing.T, flags ...string) {
+	t.Helper()
+	if out, err := s.start(t, flags...); err != nil {
+		t.Fatalf("deploy.sh %q: %v\n%s", flags, err, out)
+	}
+}
+
+// leaves runs deploy.sh, which must go on to its end, and name the right that gcloud
+// cannot take away.
+func (s *script) leaves(t *testing.T, flags ...string) {
+	t.Helper()
+	out, err := s.start(t, flags...)
+	for _, want := range []string{
+		"Done, but for rights that are left.", "- " + lent + ": " + roles + deploy.RoleGrantRepository + " of ",
+		"\n  ERROR: (gcloud.artifacts.repositories.remove-iam-policy-binding) INVALID_ARGUMENT: ", "must specify version 3.",
+	} {
+		if err == nil || !strings.Contains(out, want) {
+			t.Fatalf("deploy.sh %q: got %v, want an error and %q\n%s", flags, err, want, out)
+		}
+	}
+}
+
+func (s *script) start(t *testing.T, flags ...string) (string, error) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Minute) // on a busy machine each of its starts of gcloud takes seconds
 	defer cancel()
@@ -108,17 +154,16 @@ func (s *script) run(t *testing.T, flags ...string) {
 	cmd.Env = s.env
 	began := time.Now()
 	out, err := cmd.CombinedOutput()
-	if err != nil {
-		t.Fatalf("deploy.sh %q: %v\n%s", flags, err, out)
-	}
 	t.Logf("%.0f s: deploy.sh %q\n%s", time.Since(began).Seconds(), flags, out)
 	if bytes.Contains(out, []byte(webhook)) {
 		t.Errorf("deploy.sh prints the webhook")
 	}
+	return string(out), err
 }
 
-// TestDeployScriptWithGcloud runs deploy.sh with the real gcloud three times:
-// it makes what a deployment is made of, then changes nothing, then removes it.
+// TestDeployScriptWithGcloud runs deploy.sh with the real gcloud: it makes what a
+// deployment is made of, then changes nothing, then takes rights away, then removes
+// it. One right it cannot take away.
 func TestDeployScriptWithGcloud(t *testing.T) {
 	s := newScript(t)
 	s.run(t)
@@ -144,8 +189,14 @@ func TestDeployScriptWithGcloud(t *testing.T) {
 		}
 	}
 
-	s.run(t, "--destroy", "--yes")
+	s.file(t, "rules.yaml", strings.Replace(realRules, "enforce", "observe", 1))
+	s.exclude(t)
+	s.leaves(t)
+	s.checkObserving(t)
+
+	s.leaves(t, "--destroy", "--yes")
 	s.checkDestroyed(t)
+	s.run(t, "--destroy", "--yes")
 }
 
 // bindings returns who has what on which resource.
@@ -172,6 +223,7 @@ func (s *script) checkBindings(t *testing.T) {
 		"projects/shared-images/locations/us-central1/repositories/apps": {
 			"roles/artifactregistry.reader": {"group:dev@example.com"}, roles + deploy.RoleGrantRepository: {self},
 		},
+		lent: {"roles/artifactregistry.writer": {"user:temp@example.com"}, roles + deploy.RoleGrantRepository: {self}},
 		"projects/app-one/locations/us-central1/services/web": {roles + deploy.RoleGrantRun: {self}},
 		"projects/ops/secrets/" + deploy.SlackSecret:          {"roles/secretmanager.secretAccessor": {self}},
 		"projects/ops/topics/" + deploy.Topic:                 {"roles/pubsub.publisher": {"serviceAccount:service-org-333@gcp-sa-logging.iam.gserviceaccount.com"}},
@@ -329,8 +381,24 @@ func (s *script) checkSource(t *testing.T) {
 	}
 }
 
+// checkObserving wants no right to change a policy but the one that is left, and
+// nothing kept from the sink.
+func (s *script) checkObserving(t *testing.T) {
+	t.Helper()
+	for resource, bindings := range s.bindings() {
+		for role := range bindings {
+			if strings.Contains(role, "/pullfixGrant") && resource != lent {
+				t.Errorf("%s: %s is left", resource, role)
+			}
+		}
+	}
+	if excludes, _ := s.Made()["organizations/333/sinks/"+deploy.Sink]["exclusions"].([]any); len(excludes) > 0 {
+		t.Errorf("the sink excludes %v", excludes)
+	}
+}
+
 // checkDestroyed wants the record, the ledger and the services to stay, and
-// pullfix to be in no policy.
+// pullfix to be in no policy but by a deleted role of a deleted account.
 func (s *script) checkDestroyed(t *testing.T) {
 	t.Helper()
 	kept := []string{
@@ -348,8 +416,13 @@ func (s *script) checkDestroyed(t *testing.T) {
 			t.Errorf("%s is gone after --destroy", name)
 		}
 	}
+	left := s.bindings()[lent][roles+deploy.RoleGrantRepository]
+	if len(left) != 1 || !strings.HasPrefix(left[0], "deleted:"+self+"?uid=") || s.Made()[roles+deploy.RoleGrantRepository]["deleted"] != true {
+		t.Errorf("%s: the right that is left is of %q, and its role %v", lent, left, s.Made()[roles+deploy.RoleGrantRepository])
+	}
 	want := map[string]map[string][]string{
 		"projects/shared-images/locations/us-central1/repositories/apps": {"roles/artifactregistry.reader": {"group:dev@example.com"}},
+		lent: {"roles/artifactregistry.writer": {"user:temp@example.com"}, roles + deploy.RoleGrantRepository: left},
 	}
 	if diff := cmp.Diff(want, s.bindings()); diff != "" {
 		t.Errorf("bindings after --destroy (-want +got):\n%s", diff)

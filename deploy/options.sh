@@ -227,10 +227,13 @@ policy_file() {
 # finish says what came of it.
 finish() {
   [[ -z $plan ]] || return 0
-  if [[ $changes == 0 ]]; then
+  if [[ -n $untaken ]]; then
+    printf '\nDone, but for rights that are left. Changes made: %s.\n' "$changes"
+  elif [[ $changes == 0 ]]; then
     printf '\nAll is as it should be: nothing was changed.\n'
   else
     printf '\nDone. Changes made: %s.\n' "$changes"
   fi
   [[ -z $to_do ]] || printf 'Left to do:\n%s' "$to_do"
+  [[ -z $untaken ]] || exit 1
 }

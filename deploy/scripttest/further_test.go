@@ -114,7 +114,7 @@ func everyCall(t *testing.T) []logged {
 		}
 		all = append(all, s.must(d.args...).calls...)
 		s.file("rules.yaml", "")
-		all = append(all, s.must("--project=ops", "--source=projects/app-one", "--formerly=projects/vault").calls...)
+		all = append(all, s.must("--project=ops", "--source=projects/app-two", "--formerly=projects/app-one", "--formerly=projects/vault").calls...)
 		s.file("rules.yaml", d.targets)
 		s.must(d.args...)
 		all = append(all, s.must(append(slices.Clone(d.args), "--destroy", "--yes")...).calls...)

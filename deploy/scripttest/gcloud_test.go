@@ -250,8 +250,9 @@ func (c *call) getPolicy(name string) error {
 		return err
 	}
 	for _, binding := range slices.Sorted(slices.Values(c.Policies[name])) {
+		binding, condition, _ := strings.Cut(binding, " if ")
 		role, member, _ := strings.Cut(binding, " ")
-		if err := c.print(thing{"bindings.role": role, "bindings.members": member}); err != nil {
+		if err := c.print(thing{"bindings.role": role, "bindings.members": member, "bindings.condition.expression": condition}); err != nil {
 			return err
 		}
 	}
@@ -278,10 +279,16 @@ func notModified(err error) error {
 		"to identify issues in condition.\n%w", err)
 }
 
+// removeBinding is refused where a binding has a condition and gcloud does not write
+// version 3 of the policy.
 func (c *call) removeBinding(name string) error {
 	n := slices.Index(c.Policies[name], c.flags["role"]+" "+c.flags["member"])
 	if n < 0 {
 		return c.fail("NOT_FOUND", "Policy binding with the specified principal and role not found!")
+	}
+	conditional := slices.ContainsFunc(c.Policies[name], func(b string) bool { return strings.Contains(b, " if ") })
+	if _, third := c.flags["condition"]; conditional && !third {
+		return notModified(c.fail("INVALID_ARGUMENT", "a write that removes the binding of %q must specify version 3.", c.flags["role"]))
 	}
 	c.Policies[name] = slices.Delete(c.Policies[name], n, n+1)
 	return nil

@@ -12,7 +12,7 @@ import (
 // world is a Google Cloud, as far as deploy.sh sees it.
 type world struct {
 	Things   map[string]thing    // by full name
-	Policies map[string][]string // by full name: role, member
+	Policies map[string][]string // by full name: role, member, and "if" with a condition
 	Changes  int                 // made so far
 }
 
