@@ -3,7 +3,6 @@ package audit
 import (
 	"cmp"
 	"encoding/binary"
-	"hash/maphash"
 	"math"
 	"time"
 )
@@ -17,7 +16,6 @@ type claims struct {
 	made    []result
 	left    []result // of acts that were begun
 	texts   []byte   // of the results
-	seed    maphash.Seed
 }
 
 // claim is that a record speaks of a step.
@@ -36,7 +34,7 @@ type result struct {
 	texts int // where they begin
 }
 
-func newClaims() *claims { return &claims{steps: newSteps(), seed: maphash.MakeSeed()} }
+func newClaims() *claims { return &claims{steps: newSteps()} }
 
 func (c *claims) claim(r *Record, key [16]byte) claim {
 	return claim{c.steps.note(r.Resource, r.Role, r.Principal, r.undo()), instantOf(r.At), key}
@@ -74,8 +72,7 @@ func (c *claims) said(r *result) (s said) {
 	return s
 }
 
-// etags are those before and after a change, as hashes: attackers do not know
-// the seed, and two in 10 billion are the same.
+// etags are those before and after a change, as hashes.
 type etags struct{ before, after uint64 }
 
 // What stands for an etag that is not known.
@@ -96,7 +93,7 @@ func (c *claims) etag(text string) uint64 {
 	if text == "" {
 		return otherEtag
 	}
-	return max(someEtag, maphash.String(c.seed, text))
+	return max(someEtag, c.steps.hash(text))
 }
 
 // agree reports whether one of the etags that both know is the same, or there is

@@ -34,7 +34,7 @@ func (e *evidence) contradicted(add func(Mismatch)) {
 func (e *evidence) contradiction(n uint32, near bool) string {
 	r := &e.made[n]
 	s := e.steps.all[r.step]
-	resource, role, member := e.steps.resources.all[s.resource], e.steps.roles.all[s.role], e.steps.members.all[s.member]
+	resource, role, member := e.steps.resources.text(s.resource), e.steps.roles.text(s.role), e.steps.members.text(s.member)
 	says, done := e.said(r), "added to"
 	when := fmt.Sprintf("within %s of %s", e.Window, r.at.time().Format(time.RFC3339))
 	if s.removed {

@@ -95,7 +95,7 @@ func (e *evidence) see(c *PolicyChange) {
 // policy is as they make it, for all that the change says.
 func (e *evidence) fitting(c *PolicyChange) iter.Seq[uint32] {
 	return func(yield func(uint32) bool) {
-		resource, known := e.steps.resources.find(c.Resource)
+		resource, known := e.steps.findResource(c.Resource)
 		if !known {
 			return
 		}
