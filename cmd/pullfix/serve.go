@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -14,6 +15,7 @@ import (
 
 	_ "github.com/pullfix/pullfix" // registers the function
 	"github.com/pullfix/pullfix/emulator"
+	"github.com/pullfix/pullfix/iam"
 	"github.com/pullfix/pullfix/internal/settings"
 )
 
@@ -82,12 +84,31 @@ func startEmulator(out io.Writer, port int, seed string) (*emulator.Cloud, error
 }
 
 func projectOr(otherwise string) string {
+	_, project := ownProject()
+	return cmp.Or(project, otherwise)
+}
+
+// ownProject returns the variable that names the project of pullfix, and what is
+// in it; both are "" where none does.
+func ownProject() (variable, project string) {
 	for _, name := range []string{"PULLFIX_PROJECT", "GOOGLE_CLOUD_PROJECT"} {
 		if v := os.Getenv(name); v != "" {
-			return v
+			return name, v
 		}
 	}
-	return otherwise
+	return "", ""
+}
+
+// projectID reads the id of a project from what a flag or a variable says.
+func projectID(from, text string) (iam.Project, error) {
+	p, err := iam.ParseProject(text)
+	switch {
+	case err != nil:
+		return iam.Project{}, fmt.Errorf("%s: %w", from, err)
+	case p.IsNumber():
+		return iam.Project{}, fmt.Errorf("%s %q: want the id of the project, not its number", from, text)
+	}
+	return p, nil
 }
 
 // emptyPolicy stands for the default policy while the settings are checked.

@@ -31,7 +31,7 @@ through. Then the exit status is 1 where it lets none through.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if account == "" {
 				var err error
-				if account, err = functionAccount(projectOr("")); err != nil {
+				if account, err = functionAccount(); err != nil {
 					return err
 				}
 			}
@@ -56,11 +56,17 @@ through. Then the exit status is 1 where it lets none through.`,
 	return cmd
 }
 
-// functionAccount is the account of the function in the project.
-func functionAccount(project string) (string, error) {
-	if project == "" {
+// functionAccount is the account of the function in the project of pullfix.
+func functionAccount() (string, error) {
+	from, text := ownProject()
+	if text == "" {
 		return "", errors.New("sink-filter: want --account, or the project of pullfix in PULLFIX_PROJECT")
 	}
+	p, err := projectID(from, text)
+	if err != nil {
+		return "", fmt.Errorf("sink-filter: %w", err)
+	}
+	project := p.String()
 	if domain, id, scoped := strings.Cut(project, ":"); scoped {
 		project = id + "." + domain
 	}
