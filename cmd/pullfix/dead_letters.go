@@ -115,7 +115,11 @@ func withDeadLetters(format string, limit int, out io.Writer, do func(context.Co
 	if limit < 0 {
 		return fmt.Errorf("--limit \"%d\": want a number of letters", limit)
 	}
-	s, err := doctorSettings("")
+	project := projectOr("")
+	if project == "" {
+		return errors.New("PULLFIX_PROJECT: missing: want the project of pullfix, which has its dead letters")
+	}
+	s, err := deployedSettings(project)
 	if err != nil {
 		return err
 	}

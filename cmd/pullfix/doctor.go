@@ -99,12 +99,9 @@ func (f *doctorFlags) examination(cmd *cobra.Command) (*examination, error) {
 	if !ok {
 		return nil, wrongFormat(f.format, "text or json")
 	}
-	s, err := doctorSettings(f.project)
+	s, err := f.settings()
 	if err != nil {
 		return nil, err
-	}
-	if s.Project.IsNumber() {
-		return nil, fmt.Errorf("--project %q: want the id of the project, not its number", s.Project)
 	}
 	if strings.Trim(f.region, "abcdefghijklmnopqrstuvwxyz0123456789-") != "" || f.region == "" {
 		return nil, fmt.Errorf("--region %q: want a region such as us-central1", f.region)
@@ -138,13 +135,24 @@ func (f *doctorFlags) examination(cmd *cobra.Command) (*examination, error) {
 	}, nil
 }
 
-// doctorSettings are those of a function that is deployed.
-func doctorSettings(project string) (settings.Settings, error) {
-	set := map[string]string{"PULLFIX_AUDIT": "cloud", "PULLFIX_LEDGER": "firestore"}
-	if project != "" {
-		set["PULLFIX_PROJECT"] = project
+func (f *doctorFlags) settings() (settings.Settings, error) {
+	from, text := "--project", f.project
+	if text == "" {
+		from, text = ownProject()
 	}
-	return deskSettings(set)
+	if text == "" {
+		return settings.Settings{}, errors.New("--project: missing: want the id of the project of pullfix, here or in PULLFIX_PROJECT")
+	}
+	id, err := projectID(from, text)
+	if err != nil {
+		return settings.Settings{}, err
+	}
+	return deployedSettings(id.String())
+}
+
+// deployedSettings are those of a function that is deployed in the project.
+func deployedSettings(project string) (settings.Settings, error) {
+	return deskSettings(map[string]string{"PULLFIX_PROJECT": project, "PULLFIX_AUDIT": "cloud", "PULLFIX_LEDGER": "firestore"})
 }
 
 func (f *doctorFlags) checkSources() error {
