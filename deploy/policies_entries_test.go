@@ -6,6 +6,8 @@ import (
 	"maps"
 	"strings"
 	"testing"
+
+	"github.com/pullfix/pullfix/audit"
 )
 
 // object is a value of JSON.
@@ -103,8 +105,43 @@ func changesOfTheDeployment() []sample {
 			"serviceData": object{"policyDelta": object{"bindingDeltas": []object{{"action": "ADD", "role": "roles/artifactregistry.reader", "member": "spiffe://example.org/web"}}}},
 		}), []string{"own-account"}},
 		{"its account deletes a repository", activity("shared-images", pullfix, "artifactregistry.googleapis.com", "google.devtools.artifactregistry.v1.ArtifactRegistry.DeleteRepository", apps, nil), []string{"own-account"}},
-		{"its account is refused", activity("shared-images", pullfix, "artifactregistry.googleapis.com", "google.devtools.artifactregistry.v1.ArtifactRegistry.SetIamPolicy", apps, object{"status": object{"code": 7}}), []string{"own-account"}},
 		{"its account deploys it", activity("ops", pullfix, functions, update, function, nil), []string{"deployment", "own-account"}},
+	}
+}
+
+// writesThatFailed are entries of changes of policies that Google did not make
+// for the account of pullfix. Only those for want of a right, or because
+// somebody was faster, are ordinary, and only where pullfix says what for.
+func writesThatFailed() []sample {
+	const (
+		registry, secrets, run = "artifactregistry.googleapis.com", "secretmanager.googleapis.com", "run.googleapis.com"
+		onRepository           = "google.devtools.artifactregistry.v1.ArtifactRegistry.SetIamPolicy"
+		denied, late, ruled    = 7, 10, 9
+	)
+	reason := audit.Record{Event: "1a2b3c4d5e6f", Rule: "apps"}.RequestReason()
+	try := func(service, method, resource string, code int, reason string, more object) []byte {
+		payload := object{"status": object{"code": code}, "requestMetadata": object{"requestAttributes": object{"reason": reason}}}
+		maps.Copy(payload, more)
+		return activity("shared-images", filled["PULLFIX_ACCOUNT"], service, method, resource, payload)
+	}
+	delta := object{"serviceData": object{"policyDelta": object{"bindingDeltas": []object{{"action": "ADD", "role": "roles/artifactregistry.reader", "member": "allUsers"}}}}}
+	stolen := []string{"own-account"}
+	return []sample{
+		{"it may not change a repository", try(registry, onRepository, apps, denied, reason, nil), nil},
+		{"it may not change a secret", try(secrets, "google.cloud.secretmanager.v1.SecretManagerService.SetIamPolicy", password, denied, reason, nil), nil},
+		{"it may not change a service", try(run, "google.cloud.run.v2.Services.SetIamPolicy", service, denied, reason, nil), nil},
+		{"it may not make a grant of several events", try(registry, onRepository, apps, denied, reason+"; "+reason+"; and 2 more", nil), nil},
+		{"somebody was faster", try(registry, onRepository, apps, late, reason, nil), nil},
+
+		{"it may not, and says no reason", try(registry, onRepository, apps, denied, "", nil), stolen},
+		{"it may not, and has a reason of its own", try(registry, onRepository, apps, denied, "to see "+reason, nil), stolen},
+		{"it may not, and names no event", try(registry, onRepository, apps, denied, strings.Replace(reason, "1a2b3c4d5e6f", "", 1), nil), stolen},
+		{"an organisation policy refuses", try(registry, onRepository, apps, ruled, reason, nil), stolen},
+		{"it may not change the policy of a project", try("cloudresourcemanager.googleapis.com", "SetIamPolicy", "projects/shared-images", denied, reason, nil), stolen},
+		{"it may not change a topic", try("pubsub.googleapis.com", "google.iam.v1.IAMPolicy.SetIamPolicy", "projects/ops/topics/pullfix", denied, reason, nil), stolen},
+		{"it may not delete a repository", try(registry, "google.devtools.artifactregistry.v1.ArtifactRegistry.DeleteRepository", apps, denied, reason, nil), stolen},
+		{"it may not let everybody in", try(registry, onRepository, apps, denied, reason, delta), stolen},
+		{"it changes a policy, and says why", try(registry, onRepository, apps, 0, reason, nil), stolen},
 	}
 }
 

@@ -217,7 +217,7 @@ func TestAlertsFire(t *testing.T) {
 	filters := logFilters(t, func(filter string) string { return filter })
 	readings := logFilters(t, func(filter string) string { return unlike.ReplaceAllString(filter, "NOT $1=~$2") })
 	silent := maps.Clone(filters)
-	for _, s := range slices.Concat(changesOfPolicies(t), changesOfTheDeployment(), ownEntries(t)) {
+	for _, s := range slices.Concat(changesOfPolicies(t), changesOfTheDeployment(), writesThatFailed(), ownEntries(t)) {
 		var fired []string
 		for name, f := range filters {
 			matches, err := f.Matches(s.entry)
