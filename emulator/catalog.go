@@ -61,7 +61,7 @@ func (c *catalog) addParent(name string) {
 }
 
 // canonical replaces a project number by its id, and finds the project of a
-// service account.
+// service account, also for its keys.
 func (c *catalog) canonical(name string) string {
 	if !strings.HasPrefix(name, "projects/") {
 		return name
@@ -71,6 +71,7 @@ func (c *catalog) canonical(name string) string {
 		id = p.id
 	}
 	if mail, ok := strings.CutPrefix(rest, "serviceAccounts/"); ok {
+		mail, _, _ = strings.Cut(mail, "/")
 		if home := c.homeOf(mail); home != "" {
 			id = home
 		}

@@ -94,6 +94,7 @@ func TestCanonical(t *testing.T) {
 		"projects/222/secrets/s":                  "projects/222/secrets/s",
 		"folders/111":                             "folders/111",
 		"projects/-/serviceAccounts/a@p.iam.gserviceaccount.com":                     "projects/p/serviceAccounts/a@p.iam.gserviceaccount.com",
+		"projects/-/serviceAccounts/a@p.iam.gserviceaccount.com/keys/0a":             "projects/p/serviceAccounts/a@p.iam.gserviceaccount.com/keys/0a",
 		"projects/other/serviceAccounts/a@p.iam.gserviceaccount.com":                 "projects/p/serviceAccounts/a@p.iam.gserviceaccount.com",
 		"projects/-/serviceAccounts/a@p.example.com.iam.gserviceaccount.com":         "projects/example.com:p/serviceAccounts/a@p.example.com.iam.gserviceaccount.com",
 		"projects/-/serviceAccounts/p@appspot.gserviceaccount.com":                   "projects/p/serviceAccounts/p@appspot.gserviceaccount.com",

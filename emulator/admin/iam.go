@@ -2,6 +2,7 @@ package admin
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -12,6 +13,10 @@ func iamKinds() []*kind {
 			version: "v1", path: "serviceAccounts/*", message: "google.iam.admin.v1.ServiceAccount", serves: creates | lists | deletes,
 			id: newEmail, form: accountID, inCreate: "serviceAccount", listed: "accounts", etag: true,
 			complete: completeAccount, ended: accountEnded,
+		},
+		{
+			version: "v1", path: "serviceAccounts/*/keys/*", message: "google.iam.admin.v1.ServiceAccountKey", serves: creates | gets | lists | deletes,
+			id: newKey, form: newForm(`40 hexadecimal digits`, `[0-9a-f]{40}`), complete: completeKey, filtered: filteredKeys,
 		},
 		{
 			version: "v1", roots: []string{"projects", "organizations"}, path: "roles/*", message: "google.iam.admin.v1.Role", serves: everything,
@@ -44,9 +49,37 @@ func (s *Server) account(name string) document {
 }
 
 func accountEnded(c *call, doc document) (document, error) {
+	for _, key := range c.Below(c.name + "/keys") {
+		c.docs.remove(text(key, "name"))
+	}
 	email := text(doc, "email")
 	c.world.Renamed("serviceAccount:"+email, "deleted:serviceAccount:"+email+"?uid="+text(doc, "uniqueId"))
 	return nil, nil
+}
+
+func newKey(c *call, _ document) string { return fmt.Sprintf("%040x", c.number()) }
+
+// completeKey makes no file: nobody is asked for one here.
+func completeKey(c *call, _, doc document) error {
+	if _, ok := c.docs.get(parent(c.name)); !ok {
+		return notFound(parent(c.name))
+	}
+	doc["keyType"], doc["keyOrigin"] = userManaged, "GOOGLE_PROVIDED"
+	doc["validAfterTime"], doc["validBeforeTime"] = now(), "9999-12-31T23:59:59Z"
+	return nil
+}
+
+// userManaged is the type of all keys here: those of Google's own are not shown.
+const userManaged = "USER_MANAGED"
+
+func filteredKeys(c *call) (listing, error) {
+	if _, ok := c.docs.get(c.name); !ok {
+		return nil, notFound(c.name)
+	}
+	if types := c.query["keyTypes"]; types != nil && !slices.Contains(types, userManaged) {
+		return noneOf, nil
+	}
+	return asItIs, nil
 }
 
 // completeRole refuses what only an organization's role can hold.

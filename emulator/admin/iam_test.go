@@ -135,3 +135,49 @@ func TestPolicyGoes(t *testing.T) {
 		t.Errorf("got %v", got)
 	}
 }
+
+// TestKeys holds that an account has the keys that were made for it, until they
+// or the account are deleted.
+func TestKeys(t *testing.T) {
+	l := start(t, seed)
+	keys := dial(t, l).iam.Projects.ServiceAccounts.Keys
+	const account = "projects/ops/serviceAccounts/" + runner
+	l.make(t, `POST /v1/projects/ops/serviceAccounts {"accountId":"runner"}`)
+	held := func(types ...string) (names []string) {
+		t.Helper()
+		for _, k := range do(t, keys.List("projects/-/serviceAccounts/"+runner).KeyTypes(types...).Do).Keys {
+			names = append(names, k.Name)
+		}
+		return names
+	}
+	if got := held(); got != nil {
+		t.Errorf("a new account has %q", got)
+	}
+	made := do(t, keys.Create("projects/-/serviceAccounts/"+runner, &iam.CreateServiceAccountKeyRequest{}).Do)
+	left := do(t, keys.Create(account, &iam.CreateServiceAccountKeyRequest{}).Do).Name
+	if id, ok := strings.CutPrefix(made.Name, account+"/keys/"); !ok || len(id) != 40 || made.KeyType != "USER_MANAGED" {
+		t.Errorf("made %+v", made)
+	}
+	if got := do(t, keys.Get(made.Name).Do); got.ValidAfterTime == "" || got.ValidAfterTime != made.ValidAfterTime {
+		t.Errorf("got %+v, made %+v", got, made)
+	}
+	for _, types := range [][]string{nil, {"USER_MANAGED"}, {"SYSTEM_MANAGED", "USER_MANAGED"}} {
+		if got := held(types...); !slices.Equal(got, []string{made.Name, left}) {
+			t.Errorf("of %q it has %q", types, got)
+		}
+	}
+	if got := held("SYSTEM_MANAGED"); got != nil {
+		t.Errorf("of Google's it has %q", got)
+	}
+	do(t, keys.Delete(strings.Replace(made.Name, "projects/ops", "projects/-", 1)).Do)
+	if got := held(); !slices.Equal(got, []string{left}) {
+		t.Errorf("with one deleted it has %q", got)
+	}
+	l.make(t, "DELETE /v1/"+account)
+	_, err := keys.List(account).Do()
+	wantCode(t, err, 404, runner)
+	l.make(t, `POST /v1/projects/ops/serviceAccounts {"accountId":"runner"}`)
+	if got := held(); got != nil {
+		t.Errorf("made again it has %q", got)
+	}
+}

@@ -75,6 +75,7 @@ func TestRefused(t *testing.T) {
 			"DELETE /v2/projects/ops/locations/global/buckets/record", notNow, "locked",
 		},
 		{nil, `POST /v1/projects/ops/serviceAccounts {"accountId":"Run"}`, bad, `"Run@ops.iam.gserviceaccount.com"`},
+		{nil, "POST /v1/projects/ops/serviceAccounts/none@ops.iam.gserviceaccount.com/keys {}", missing, "serviceAccounts/none@ops.iam.gserviceaccount.com)"},
 		{nil, `POST /v1/projects/ops/roles {"roleId":"r-1","role":{}}`, bad, `"r-1"`},
 		{nil, `POST /v1/projects/ops/roles {"roleId":"reader","role":{"includedPermissions":["resourcemanager.folders.get"]}}`, bad, "resourcemanager.folders.get is not valid"},
 		{nil, `POST /v1/projects/ops/roles {"roleId":"reader","role":{"includedPermissions":["nothing"]}}`, bad, "nothing is not valid"},

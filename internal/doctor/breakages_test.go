@@ -14,7 +14,7 @@ import (
 type breakage struct {
 	breaks func(*site)
 	fails  string // the key of the check
-	mends  string // the command; SUBSCRIPTION stands for the generated one
+	mends  string // the command; SUBSCRIPTION and KEY stand for the generated ones
 	also   string // the key of a check that fails with it
 	later  bool   // more shows once it is mended
 }
@@ -34,6 +34,7 @@ const (
 	siteRepo  = "projects/shared/locations/us-central1/repositories/apps"
 	siteOther = "projects/shared/locations/us-central1/repositories/other"
 	triggerAs = "serviceAccount:pullfix-trigger@ops.iam.gserviceaccount.com"
+	keysPath  = "v1/projects/ops/serviceAccounts/pullfix@ops.iam.gserviceaccount.com/keys"
 	writerAs  = "serviceAccount:service-111111111111@gcp-sa-logging.iam.gserviceaccount.com"
 )
 
@@ -47,8 +48,8 @@ var breakages = map[string]breakage{
 		"gcloud iam service-accounts create pullfix-build --project=ops", "", true,
 	},
 	"an account has a key": {
-		func(s *site) { s.keys.add("pullfix@ops.iam.gserviceaccount.com", "0a1b2c") }, "keys pullfix@ops.iam.gserviceaccount.com",
-		"gcloud iam service-accounts keys delete 0a1b2c --iam-account=pullfix@ops.iam.gserviceaccount.com --project=ops --quiet", "", false,
+		func(s *site) { s.call("POST", keysPath, doc{}) }, "keys pullfix@ops.iam.gserviceaccount.com",
+		"gcloud iam service-accounts keys delete KEY --iam-account=pullfix@ops.iam.gserviceaccount.com --project=ops --quiet", "", false,
 	},
 	"no dead-letter subscription": {
 		func(s *site) { s.delete("v1/projects/ops/subscriptions/pullfix-dead-letters") }, "dead-letter-subscription",
@@ -333,9 +334,15 @@ func TestBreakages(t *testing.T) {
 }
 
 func (b breakage) command(s *site) string {
-	if !strings.Contains(b.mends, "SUBSCRIPTION") {
-		return b.mends
+	command := b.mends
+	if strings.Contains(command, "SUBSCRIPTION") {
+		command = strings.ReplaceAll(command, "SUBSCRIPTION", lastSegment(s.subscription()))
 	}
-	name := s.subscription()
-	return strings.ReplaceAll(b.mends, "SUBSCRIPTION", name[strings.LastIndex(name, "/")+1:])
+	if strings.Contains(command, "KEY") {
+		keys := s.call("GET", keysPath, nil)["keys"].([]any)
+		command = strings.ReplaceAll(command, "KEY", lastSegment(keys[0].(doc)["name"].(string)))
+	}
+	return command
 }
+
+func lastSegment(name string) string { return name[strings.LastIndexByte(name, '/')+1:] }

@@ -4,7 +4,6 @@ import (
 	"maps"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -26,11 +25,7 @@ func TestCommandsMend(t *testing.T) {
 		further.Program(t, program)
 	}
 	t.Parallel()
-	bin := t.TempDir()
-	build := exec.CommandContext(t.Context(), "go", "build", "-o", filepath.Join(bin, "pullfix"), "../../cmd/pullfix")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, out)
-	}
+	bin := built(t)
 	for n, name := range slices.Sorted(maps.Keys(breakages)) {
 		b := breakages[name]
 		if n%3 != 0 && !further.All() {

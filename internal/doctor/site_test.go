@@ -25,10 +25,9 @@ var client = &http.Client{Transport: &http.Transport{}}
 // site is a local Google Cloud in which pullfix is deployed.
 type site struct {
 	*testing.T
-	*emulator.Cloud
-	address string
-	keys    *keyring
-	pushed  bool // by a subscription of its own, as the Terraform module has it
+	*emulator.Cloud // nil where another process has it
+	address         string
+	pushed          bool // by a subscription of its own, as the Terraform module has it
 	Deployment
 }
 
@@ -74,8 +73,9 @@ func newSite(t *testing.T) *site {
 func (s *site) deploy() *site {
 	t, d := s.T, s.Deployment
 	t.Helper()
-	s.Cloud, s.address = emulatortest.Start(t, siteSeed)
-	s.keys, s.address = newKeyring(t, s.address)
+	if s.address == "" {
+		s.Cloud, s.address = emulatortest.Start(t, siteSeed)
+	}
 	s.services()
 	s.accounts()
 	s.topics()
