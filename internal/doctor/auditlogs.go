@@ -26,18 +26,26 @@ var seenIn = map[iam.Kind]dataLog{
 
 type dataLog struct{ service, kind string }
 
+// awaited returns the Data Access logs that rules wait for, by the project that
+// writes them: the one that holds what is accessed.
+func (k *desk) awaited() map[string][]dataLog {
+	wanted := map[string][]dataLog{}
+	if k.Policy == nil {
+		return nil
+	}
+	for _, w := range k.Policy.Waits() {
+		log, ok := seenIn[w.Kind]
+		if ok && !slices.Contains(wanted[w.Project], log) {
+			wanted[w.Project] = append(wanted[w.Project], log)
+		}
+	}
+	return wanted
+}
+
 // auditLogs looks whether the projects that rules name log what the rules wait
 // for.
 func (k *desk) auditLogs() []Check {
-	wanted := map[string][]dataLog{} // by project
-	if k.Policy != nil {
-		for _, w := range k.Policy.Waits() {
-			log, ok := seenIn[w.Kind]
-			if ok && !slices.Contains(wanted[w.Project], log) {
-				wanted[w.Project] = append(wanted[w.Project], log)
-			}
-		}
-	}
+	wanted := k.awaited()
 	var checks []Check
 	for _, project := range slices.Sorted(maps.Keys(wanted)) {
 		logs := wanted[project]
@@ -49,9 +57,12 @@ func (k *desk) auditLogs() []Check {
 	return checks
 }
 
+// unlisted is what is said of a pattern of projects.
+var unlisted = Result{Reason: "no project can be listed by that: look at each"}
+
 func (k *desk) lookAtAuditLogs(ctx context.Context, project string, wanted []dataLog) []Result {
 	if strings.Contains(project, "*") {
-		return []Result{{Reason: "no project can be listed by that: look at each"}}
+		return []Result{unlisted}
 	}
 	place := "projects/" + project
 	policies, err := k.above(ctx, place)
@@ -81,13 +92,24 @@ func (k *desk) above(ctx context.Context, place string) ([]*policy, error) {
 			return policies, err
 		}
 		policies = append(policies, p)
-		holder, err := rest.Get[cloudresourcemanager.Folder](ctx, k.cloud, managerService, "v3/"+place)
-		if err != nil || strings.HasPrefix(place, "organizations/") {
+		if place, err = k.holder(ctx, place); err != nil {
 			return policies, err
 		}
-		place = holder.Parent
 	}
 	return policies, nil
+}
+
+// holder returns the folder or organisation that holds a project or folder, ""
+// where nothing does.
+func (k *desk) holder(ctx context.Context, place string) (string, error) {
+	if strings.HasPrefix(place, "organizations/") {
+		return "", nil
+	}
+	held, err := rest.Get[cloudresourcemanager.Folder](ctx, k.cloud, managerService, "v3/"+place)
+	if err != nil {
+		return "", err
+	}
+	return held.Parent, nil
 }
 
 // turnOn is the command that turns a log on. gcloud has none for it: it writes

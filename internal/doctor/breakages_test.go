@@ -36,6 +36,7 @@ const (
 	triggerAs = "serviceAccount:pullfix-trigger@ops.iam.gserviceaccount.com"
 	keysPath  = "v1/projects/ops/serviceAccounts/pullfix@ops.iam.gserviceaccount.com/keys"
 	writerAs  = "serviceAccount:service-111111111111@gcp-sa-logging.iam.gserviceaccount.com"
+	sharedAs  = "serviceAccount:service-333333333333@gcp-sa-logging.iam.gserviceaccount.com"
 )
 
 var breakages = map[string]breakage{
@@ -88,7 +89,10 @@ var breakages = map[string]breakage{
 		"sink projects/app-one", "gcloud logging sinks update pullfix --clear-exclusions --project=app-one", "", false,
 	},
 	"the sink may not publish": {
-		func(s *site) { s.unbind("projects/ops/topics/pullfix", publisher) }, "sink-writer projects/app-one",
+		func(s *site) {
+			s.unbind("projects/ops/topics/pullfix", publisher)
+			s.bind("projects/ops/topics/pullfix", publisher, sharedAs)
+		}, "sink-writer projects/app-one",
 		"gcloud pubsub topics add-iam-policy-binding pullfix --project=ops --member=" + writerAs + " --role=roles/pubsub.publisher", "", false,
 	},
 	"a metric is gone": {
@@ -169,7 +173,7 @@ var breakages = map[string]breakage{
 		func(s *site) {
 			s.delete("v1/projects/ops/topics/pullfix")
 			s.call("PUT", "v1/projects/ops/topics/pullfix", doc{})
-			s.bind("projects/ops/topics/pullfix", publisher, writerAs)
+			s.bind("projects/ops/topics/pullfix", publisher, writerAs, sharedAs)
 		}, "delivery",
 		stages + removes + " && " + deploys + wholly +
 			"'--set-env-vars=^|^GOMEMLIMIT=200MiB|PULLFIX_PROJECT=ops|PULLFIX_SLACK=projects/ops/secrets/pullfix-slack/versions/latest'" + fromStage, "", true,

@@ -89,6 +89,7 @@ func Checks(ctx context.Context, cloud *rest.Client, d Deployment) []Check {
 	checks = append(checks, k.roles()...)
 	checks = append(checks, k.bindings()...)
 	checks = append(checks, k.uncovered()...)
+	checks = append(checks, k.covering()...)
 	return append(checks, k.auditLogs()...)
 }
 

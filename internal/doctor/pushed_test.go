@@ -36,7 +36,7 @@ func TestPushed(t *testing.T) {
 			func(s *site) {
 				s.delete("v1/projects/ops/topics/pullfix")
 				s.call("PUT", "v1/projects/ops/topics/pullfix", doc{})
-				s.bind("projects/ops/topics/pullfix", publisher, writerAs)
+				s.bind("projects/ops/topics/pullfix", publisher, writerAs, sharedAs)
 			},
 			`the subscription is of the topic "_deleted-topic_", want "projects/ops/topics/pullfix": nothing arrives, and what waits in it is lost with it`,
 			func(push string) string {
@@ -47,7 +47,7 @@ func TestPushed(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := (&site{T: t, Deployment: deployment(t, sitePolicy), pushed: true}).deploy()
+			s := (&site{T: t, Deployment: siteDeployment(t), pushed: true}).deploy()
 			test.breaks(s)
 			var want []Result
 			if test.reason != "" {

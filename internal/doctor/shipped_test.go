@@ -30,7 +30,7 @@ func TestShippedEmulator(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	s := (&site{T: t, address: emulate(t, bin, filepath.Join(dir, "seed.yaml")), Deployment: deployment(t, sitePolicy)}).deploy()
+	s := (&site{T: t, address: emulate(t, bin, filepath.Join(dir, "seed.yaml")), Deployment: siteDeployment(t)}).deploy()
 	args := []string{"doctor", "--project", "ops", "--rules", "rules.yaml"}
 	for _, source := range s.Sources {
 		args = append(args, "--source", source)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -67,11 +68,20 @@ notify:
 // newSite deploys by the methods that gcloud calls.
 func newSite(t *testing.T) *site {
 	t.Helper()
-	return (&site{T: t, Deployment: deployment(t, sitePolicy)}).deploy()
+	return (&site{T: t, Deployment: siteDeployment(t)}).deploy()
+}
+
+// siteDeployment has the project that deploys for a source, and the one whose
+// denials the rules wait for.
+func siteDeployment(t *testing.T) Deployment {
+	t.Helper()
+	d := deployment(t, sitePolicy)
+	d.Sources = []string{"projects/app-one", "projects/shared"}
+	return d
 }
 
 func (s *site) deploy() *site {
-	t, d := s.T, s.Deployment
+	t := s.T
 	t.Helper()
 	if s.address == "" {
 		s.Cloud, s.address = emulatortest.Start(t, siteSeed)
@@ -83,7 +93,9 @@ func (s *site) deploy() *site {
 	s.roles()
 	s.secrets()
 	s.function()
-	s.sink(d.Sources[0])
+	for _, source := range s.Sources {
+		s.sink(source)
+	}
 	s.grants()
 	s.watch()
 	return s
@@ -281,8 +293,9 @@ func (s *site) grants() {
 	for _, role := range deploy.BuildRoles() {
 		s.bind("projects/ops", role, "serviceAccount:pullfix-build@ops.iam.gserviceaccount.com")
 	}
-	s.may(s.Sources[0], s.Sources[0], deploy.RoleCheck)
-	s.may("projects/shared", "projects/shared", deploy.RoleCheck)
+	for _, place := range slices.Compact(append(slices.Clone(s.Sources), "projects/shared")) {
+		s.may(place, place, deploy.RoleCheck)
+	}
 	for _, repository := range []string{"locations/us-central1/repositories/apps", "locations/europe-west1/repositories/apps-eu"} {
 		s.may("projects/shared/"+repository, "projects/shared", deploy.RoleGrantRepository)
 	}
@@ -295,12 +308,12 @@ func (s *site) grants() {
 	})
 }
 
-// bind gives a member a role on a place.
-func (s *site) bind(place, role, member string) {
+// bind gives members a role on a place.
+func (s *site) bind(place, role string, members ...string) {
 	s.Helper()
 	s.edit(place, func(policy doc) {
 		bindings, _ := policy["bindings"].([]any)
-		policy["bindings"] = append(bindings, doc{"role": role, "members": []any{member}})
+		policy["bindings"] = append(bindings, doc{"role": role, "members": members})
 	})
 }
 
