@@ -8,8 +8,7 @@ import (
 )
 
 // claims are what a record says of policies: which steps pullfix meant to make,
-// which it made, and which it left. They stay in memory, some 200 bytes for an
-// act.
+// which it made, and which it left. They stay in memory.
 type claims struct {
 	steps   *steps
 	intents []claim

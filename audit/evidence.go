@@ -79,7 +79,7 @@ func (e *evidence) settle() {
 func (e *evidence) see(c *PolicyChange) {
 	own := e.Account == "" || strings.EqualFold(c.Account, e.Account)
 	if c.Deltas == nil {
-		e.judge(c, own, fmt.Sprintf("changed the policy of %q", c.Resource), "no act on it", slices.Collect(e.fitting(c))...)
+		e.judge(c, own, nil, slices.Collect(e.fitting(c)))
 		return
 	}
 	for _, d := range c.Deltas {
@@ -87,7 +87,7 @@ func (e *evidence) see(c *PolicyChange) {
 		if step, known := e.steps.find(c.Resource, d.Role, d.Member, d.Removed); known {
 			steps = append(steps, step)
 		}
-		e.judge(c, own, fmt.Sprintf("%s on %q", d, c.Resource), "that", steps...)
+		e.judge(c, own, &d, steps)
 	}
 }
 
@@ -134,14 +134,18 @@ func (e *evidence) adding(resource uint32, held map[binding]bool) (numbers []uin
 	return numbers
 }
 
-// judge holds what a change of pullfix's did, in one of some steps, against what
-// the record says of them.
-func (e *evidence) judge(c *PolicyChange, own bool, did, unspoken string, steps ...uint32) {
+// judge holds what a change did, in one of some steps, against what the record
+// says of them. The delta is nil where the change does not say what it did.
+func (e *evidence) judge(c *PolicyChange, own bool, d *BindingDelta, steps []uint32) {
 	for _, step := range steps {
 		e.bearOut(step, c, own)
 	}
 	if !own || !e.judged(c.At) || e.intended(c, steps) {
 		return
+	}
+	did, unspoken := fmt.Sprintf("changed the policy of %q", c.Resource), "no act on it"
+	if d != nil {
+		did, unspoken = fmt.Sprintf("%s on %q", d, c.Resource), "that"
 	}
 	m := Mismatch{Kind: MismatchNoIntent, ID: c.ID, At: c.At, Why: fmt.Sprintf("%q %s, and %s was not recorded before", c.Account, did, unspoken)}
 	if left := e.denied(c, steps); left != nil {

@@ -103,8 +103,9 @@ func (r *Report) join(other *Report) {
 // kept, the rest is counted.
 //
 // It keeps the acts that have no result yet in memory, and where there are
-// policy changes, all acts, at some 200 bytes each; nothing else of the records,
-// and nothing of the changes. These are read after the records. The error is that
+// policy changes, all acts, at half a kilobyte each, or a whole one where each is
+// for another member; nothing else of the records, and nothing of the changes.
+// These are read after the records. The error is that
 // of reading something; what is not a record is a mismatch.
 func Verify(ctx context.Context, records iter.Seq2[*Record, error], o VerifyOptions) (Report, error) {
 	v := newVerifier(o)
