@@ -4,6 +4,10 @@ import (
 	"context"
 	"net"
 
+	"google.golang.org/api/option"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+
 	"github.com/pullfix/pullfix/emulator"
 	"github.com/pullfix/pullfix/torture/world"
 )
@@ -40,4 +44,12 @@ func startCloud(ctx context.Context, w world.World, clock *clock, f *faults) (*c
 	})
 	go func() { _ = c.Serve(listener) }()
 	return c, nil
+}
+
+// clientOptions point an official client at the address.
+func clientOptions(address string) []option.ClientOption {
+	return []option.ClientOption{
+		option.WithEndpoint(address), option.WithoutAuthentication(),
+		option.WithGRPCDialOption(grpc.WithTransportCredentials(insecure.NewCredentials())),
+	}
 }

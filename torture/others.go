@@ -13,11 +13,8 @@ import (
 	cloudrun "cloud.google.com/go/run/apiv2"
 	secretmanager "cloud.google.com/go/secretmanager/apiv1"
 	"github.com/googleapis/gax-go/v2"
-	"google.golang.org/api/option"
 	"google.golang.org/genproto/googleapis/type/expr"
-	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 
@@ -48,10 +45,7 @@ type policies interface {
 }
 
 func newOthers(ctx context.Context, address string, w world.World, events []world.Event) (*others, error) {
-	options := []option.ClientOption{
-		option.WithEndpoint(address), option.WithoutAuthentication(),
-		option.WithGRPCDialOption(grpc.WithTransportCredentials(insecure.NewCredentials())),
-	}
+	options := clientOptions(address)
 	registry, err := artifactregistry.NewClient(ctx, options...)
 	if err != nil {
 		return nil, err

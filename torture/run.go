@@ -82,8 +82,9 @@ func (r *run) whole(ctx context.Context, env []string, beside func(context.Conte
 		return err
 	}
 	r.history = r.seen()
-	r.results = check.All(r.history)
-	return nil
+	verified, err := r.verify(ctx, world.New(r.events))
+	r.results = append(check.All(r.history), verified)
+	return err
 }
 
 func (r *run) prepare(ctx context.Context, folder string, env []string) (err error) {

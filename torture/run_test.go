@@ -34,6 +34,9 @@ func TestShortRuns(t *testing.T) {
 			if got := int(r.killed.Load()); got != p.kills || len(r.history.Events) != p.events {
 				t.Errorf("got %d events and %d kills, want %d and %d", len(r.history.Events), got, p.events, p.kills)
 			}
+			if last := r.results[len(r.results)-1]; last.Name != "verified" || last.Examined < len(r.history.Writes) {
+				t.Errorf("got %+v, want the record held against Google's log", last)
+			}
 			if c := r.queue.counts; c.duplicates == 0 || c.refused == 0 || c.unanswered == 0 || r.others.changes == 0 || len(r.cloud.faults.met) < 3 {
 				t.Errorf("the run was too calm:\n%s", &out)
 			}

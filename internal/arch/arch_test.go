@@ -73,7 +73,7 @@ var mayImport = map[string][]string{
 	},
 
 	// What must be true of a torture run is not learnt from the code under test.
-	"torture":          {"emulator", "torture/check", "torture/world"},
+	"torture":          {"audit", "emulator", "torture/check", "torture/world"},
 	"torture/check":    {"torture/world"},
 	"torture/instance": {"."},
 	"torture/world":    {},

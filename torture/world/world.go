@@ -184,6 +184,14 @@ func (w World) projects() []project {
 	return all
 }
 
+// Projects are the ids of all projects.
+func (w World) Projects() (ids []string) {
+	for _, p := range w.projects() {
+		ids = append(ids, p.id)
+	}
+	return ids
+}
+
 func (w World) allRepositories() []string {
 	all := []string{images.repository("tools")}
 	for n := range w.repositories {
