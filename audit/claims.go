@@ -24,6 +24,14 @@ type claim struct {
 	key  [16]byte // of the record
 }
 
+// namedStep is a step of an act, whenever its records are dated.
+type namedStep struct {
+	step uint32
+	key  [16]byte
+}
+
+func (c *claim) named() namedStep { return namedStep{c.step, c.key} }
+
 // result is what a record says of an act that has ended.
 type result struct {
 	claim

@@ -62,17 +62,17 @@ func newEvidence(c *claims, o VerifyOptions) *evidence {
 // settle leaves those acts that were left and not made at another try, and the
 // intents of the others.
 func (e *evidence) settle() {
-	left, made := map[claim]bool{}, map[claim]bool{}
+	left, made := map[namedStep]bool{}, map[namedStep]bool{}
 	for n := range e.left {
-		left[e.left[n].claim] = true
+		left[e.left[n].named()] = true
 	}
 	for n := range e.made {
-		if c := e.made[n].claim; left[c] {
+		if c := e.made[n].named(); left[c] {
 			made[c] = true
 		}
 	}
-	e.left = slices.DeleteFunc(e.left, func(r result) bool { return made[r.claim] })
-	e.intents = slices.DeleteFunc(e.intents, func(c claim) bool { return left[c] && !made[c] })
+	e.left = slices.DeleteFunc(e.left, func(r result) bool { return made[r.named()] })
+	e.intents = slices.DeleteFunc(e.intents, func(c claim) bool { return left[c.named()] && !made[c.named()] })
 }
 
 // see takes the next change.
@@ -143,11 +143,11 @@ func (e *evidence) judge(c *PolicyChange, own bool, d *BindingDelta, steps []uin
 	if !own || !e.judged(c.At) || e.intended(c, steps) {
 		return
 	}
-	did, unspoken := fmt.Sprintf("changed the policy of %q", c.Resource), "no act on it"
+	did, unspoken := fmt.Sprintf("changed the policy of %q", c.Resource), "no act on it was recorded before"
 	if d != nil {
-		did, unspoken = fmt.Sprintf("%s on %q", d, c.Resource), "that"
+		did, unspoken = fmt.Sprintf("%s on %q", d, c.Resource), "that was not recorded before"
 	}
-	m := Mismatch{Kind: MismatchNoIntent, ID: c.ID, At: c.At, Why: fmt.Sprintf("%q %s, and %s was not recorded before", c.Account, did, unspoken)}
+	m := Mismatch{Kind: MismatchNoIntent, ID: c.ID, At: c.At, Why: fmt.Sprintf("%q %s, and %s", c.Account, did, unspoken)}
 	if left := e.denied(c, steps); left != nil {
 		says := e.said(left)
 		m = Mismatch{Kind: MismatchContradicted, Line: left.line, Event: says.event, ID: hex.EncodeToString(left.id[:]), At: left.at.time()}
@@ -167,8 +167,7 @@ func (e *evidence) intended(c *PolicyChange, steps []uint32) bool {
 		}
 	}
 	for _, step := range steps {
-		_, to := e.reach(step, c)
-		for range e.open.named(step, reasonKeys(c.Reason), to) {
+		for range e.open.named(step, reasonKeys(c.Reason)) {
 			return true
 		}
 	}
@@ -179,7 +178,7 @@ func (e *evidence) intended(c *PolicyChange, steps []uint32) bool {
 func (e *evidence) denied(c *PolicyChange, steps []uint32) *result {
 	for _, step := range steps {
 		from, to := e.reach(step, c)
-		for n := range e.settled.named(step, reasonKeys(c.Reason), to) {
+		for n := range e.settled.named(step, reasonKeys(c.Reason)) {
 			return &e.left[n]
 		}
 		if n, found := e.settled.at(step, from, to); found {
@@ -214,8 +213,8 @@ func (e *evidence) bearOut(number uint32, c *PolicyChange, own bool) {
 	of := e.done.of[number]
 	count := func(t *tally, etag uint64) span { return t.count(e.made, of, etag, from, to) }
 	near := count(&e.near, 0)
-	if of.from < near.from { // there are older ones
-		for n := range e.done.named(number, reasonKeys(c.Reason), to) {
+	if of.from < near.from || near.to < of.to { // there are others
+		for n := range e.done.named(number, reasonKeys(c.Reason)) {
 			e.named[n] = e.named[n] || has.agree(e.made[n].etags)
 		}
 	}

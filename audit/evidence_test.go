@@ -198,10 +198,9 @@ func (s *plainSearch) left(intent *Record) bool {
 		slices.ContainsFunc(s.records, func(r *Record) bool { return of(r) && r.Outcome != OutcomeFailed })
 }
 
-// names reports whether a change says that it was made for a record, which must
-// have been there.
+// names reports whether a change says that it was made for a record.
 func (s *plainSearch) names(r *Record, c *PolicyChange) bool {
-	return strings.Contains(c.Reason, r.Key()) && !c.At.Before(r.At.Add(-s.Grace))
+	return strings.Contains(c.Reason, r.Key())
 }
 
 func (s *plainSearch) own(c *PolicyChange) bool {

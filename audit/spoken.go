@@ -44,9 +44,9 @@ func (s *spoken) at(step uint32, first, last instant) (n uint32, found bool) {
 	return n, n < of.to && s.claim(n).at <= last
 }
 
-// named yields the claims of a step that have one of the keys, and are no younger
-// than a time.
-func (s *spoken) named(step uint32, keys [][16]byte, last instant) iter.Seq[uint32] {
+// named yields the claims of a step that have one of the keys. Their time does not
+// count: what is replayed long after its event is dated anew.
+func (s *spoken) named(step uint32, keys [][16]byte) iter.Seq[uint32] {
 	return func(yield func(uint32) bool) {
 		byKey := within(s.of[step], s.byKey)
 		for _, key := range keys {
@@ -55,7 +55,7 @@ func (s *spoken) named(step uint32, keys [][16]byte, last instant) iter.Seq[uint
 				if s.claim(n).key != key {
 					break
 				}
-				if s.claim(n).at <= last && !yield(n) {
+				if !yield(n) {
 					return
 				}
 			}

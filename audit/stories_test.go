@@ -173,6 +173,16 @@ var trueHistories = map[string]func(s *scene){
 		s.record(one(), PhaseResult, OutcomeApplied, "")
 		s.record(other, PhaseResult, OutcomeAlreadyHeld, "")
 	},
+	"a write before a crash, found at a replay days later": func(s *scene) { // whose records are dated by it
+		s.record(one(), PhaseIntent, "", "")
+		s.record(one(), PhaseResult, OutcomeFailed, "")
+		s.change(one(), pullfix, time.Second, false).Reason = one().RequestReason()
+		late := one()
+		late.At = late.At.Add(72 * time.Hour)
+		s.record(late, PhaseIntent, "", "")
+		s.record(late, PhaseResult, OutcomeApplied, "recovered")
+		s.records[3].EtagBefore, s.records[3].EtagAfter = "", ""
+	},
 	"members in another case": func(s *scene) {
 		s.grant(one())
 		s.changes[0].Deltas[0].Member = strings.ToUpper(s.changes[0].Deltas[0].Member)
@@ -337,6 +347,17 @@ var lies = map[string]struct {
 			s.changes[0].Bindings, s.changes[0].Deltas = s.changes[0].Deltas, nil
 		},
 		[]string{`contradicted e1 "pullfix@ops.iam.gserviceaccount.com" changed the policy of "projects/shared/locations/us/repositories/apps" all the same`},
+	},
+	"a decision that says it was done": {
+		func(s *scene) { s.record(one(), PhaseDecision, OutcomeApplied, "") },
+		[]string{`contradicted e1 the record says "applied", and no policy change shows`},
+	},
+	"a grant that was made and is said to be refused a moment later": {
+		func(s *scene) {
+			s.grant(one())
+			s.records[1].Outcome, s.records[1].At = OutcomeRefused, s.records[1].At.Add(time.Second)
+		},
+		[]string{`contradicted e1 the record says "refused", and by the policy change "change-1"`},
 	},
 	"an undo that nobody made": {
 		func(s *scene) {

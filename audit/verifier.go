@@ -131,10 +131,9 @@ func (v *verifier) finish(r *Record) {
 	}
 }
 
-// made reports whether the record says that its act was done.
-func (r *Record) made() bool {
-	return r.Phase == PhaseResult && (r.Outcome == OutcomeApplied || r.Outcome == OutcomeUndone)
-}
+// made reports whether the record says that its act was done, whatever phase it
+// names.
+func (r *Record) made() bool { return r.Outcome == OutcomeApplied || r.Outcome == OutcomeUndone }
 
 // judged reports whether everything about a time is known by now.
 func (o *VerifyOptions) judged(at time.Time) bool {
