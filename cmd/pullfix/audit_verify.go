@@ -269,7 +269,11 @@ func (v verified) unchained() bool { return v.Chain != "" && v.Chained == 0 }
 // checked names the checks that were made.
 func (v verified) checked() []string {
 	checked := []string{"acts without a result"}
-	if v.Chain != "" && !v.unchained() {
+	switch {
+	case v.Chain == "" || v.unchained():
+	case v.Chained < v.Records:
+		checked = append([]string{fmt.Sprintf("the chain, which %d of the lines have", v.Chained)}, checked...)
+	default:
 		checked = append([]string{"the chain of the lines"}, checked...)
 	}
 	if v.policies > 0 {
